@@ -1,0 +1,19 @@
+//! The vocabulary of Interline: ids, money, prices, targets, what is sold and how an order lives.
+//!
+//! Everything here is a value or a function from values to values: no clock, no randomness, no I/O.
+
+pub mod attempt;
+pub mod ids;
+pub mod kind;
+pub mod money;
+pub mod order;
+pub mod price;
+pub mod target;
+pub mod time;
+
+pub use attempt::{AttemptEvent, AttemptState};
+pub use ids::{AccountId, AttemptId, CaseId, IdError, OrderId, ServiceId, UpstreamId};
+pub use kind::{Fields, OrderKind, ServiceType};
+pub use money::{Currency, Micros, Money, MoneyError};
+pub use order::{OrderStatus, Progress, Report, StatusWord, Step};
+pub use time::Timestamp;

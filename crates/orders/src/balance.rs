@@ -1,0 +1,83 @@
+//! Reading upstream balances and holding them against the books.
+
+use std::sync::Arc;
+
+use interline_domain::{Micros, Timestamp};
+use interline_store::{DueKind, Lane, StoreError};
+use interline_upstream::{Answer, Call, Stated};
+
+use crate::{
+    catalogue::Upstream,
+    gateway::{Gateway, GatewayError},
+    reading::Reading,
+    remote::describe,
+};
+
+/// A balance that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BalanceRead {
+    /// What the upstream says, in its currency.
+    pub reading: Micros,
+    /// When it said so.
+    pub at: Timestamp,
+}
+
+impl Gateway {
+    pub(crate) async fn read_balance_when_due(self: &Arc<Self>, upstream: &Upstream) -> Result<(), StoreError> {
+        for due in self.take_due(DueKind::Balance, upstream, 1).await? {
+            match self.read_balance(upstream).await {
+                Ok(_) => {}
+                Err(GatewayError::Store(error)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "a balance could not be read"),
+            }
+            let next = self.now().plus_ms(self.settings.balance_ms);
+            self.store.put_off(DueKind::Balance, &due.subject, next, self.settings.balance_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads an upstream's balance and books what it proves.
+    pub async fn read_balance(self: &Arc<Self>, upstream: &Upstream) -> Result<BalanceRead, GatewayError> {
+        let id = &upstream.record.id;
+        let asked_at = self.now();
+        // Taken before the question: whatever moves from here on may or may not be in the answer.
+        let versions = self.store.upstream_versions(id).await?;
+        let read = match self.ask(upstream, &Call::Balance).await {
+            Ok(Answer::Balance(stated)) => expected(upstream, &stated),
+            Ok(Answer::Fault(fault)) => Err(describe(&fault)),
+            Ok(_) => Err("the answer was no balance".to_owned()),
+            Err(text) => Err(text),
+        };
+        let reading = match read {
+            Ok(reading) => reading,
+            Err(text) => {
+                self.store.keep_fault(id, DueKind::Balance, &text).await?;
+                return Err(GatewayError::Upstream { upstream: id.clone(), text });
+            }
+        };
+        let operation = Reading {
+            upstream: id.clone(),
+            currency: upstream.record.currency,
+            reading,
+            asked_at,
+            versions,
+            drift_allowance: upstream.record.settings.drift_allowance,
+            charge_factor_max: self.settings.charge_factor_max,
+            quiet_ms: self.settings.quiet_ms,
+            now: self.now(),
+        };
+        let at = operation.now;
+        self.store.writer().run(Lane::Background, operation).await?;
+        self.refresh_health().await?;
+        Ok(BalanceRead { reading, at })
+    }
+}
+
+/// The amount, if it is in the currency that the operator entered.
+fn expected(upstream: &Upstream, stated: &Stated) -> Result<Micros, String> {
+    let ours = upstream.record.currency;
+    match stated.currency {
+        Some(theirs) if theirs != ours => Err(format!("its balance is in {theirs}, but the catalogue says {ours}")),
+        _ => Ok(stated.amount),
+    }
+}

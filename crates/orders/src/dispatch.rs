@@ -1,0 +1,326 @@
+//! Dispatch: an attempt is claimed, handed over at most once, and its verdict is booked.
+//!
+//! ```text
+//! queued ──claim (commit)──▶ sending ──egress::submit──▶ verdict (commit) ──▶ accepted | released, next | queued | unknown
+//! ```
+//! Nothing here sends an attempt that was not claimed by this boot with the very number it is sent under.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use interline_domain::{AttemptEvent, AttemptId, AttemptState, OrderId, OrderKind, Timestamp, UpstreamId};
+use interline_egress::{Permit, SendDeadline, SubmitError};
+use interline_ledger::LedgerAccount;
+use interline_routing::{Candidate, Wanted};
+use interline_store::{Lane, Needs, Operation, StoreError, Work};
+use interline_upstream::{ActiveTarget, Answer, Call, Evidence, Submission, SubmitOutcome};
+use serde_json::json;
+
+use crate::{
+    catalogue::Upstream,
+    decide::{Decide, Decided, Decision},
+    gateway::Gateway,
+    moves,
+    remote::remove_key,
+    verdicts::Verdict,
+};
+
+/// How long after its commit a submission may still be written.
+pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// How much longer than the upstream's time-out a lease is, in milliseconds: it covers the way to the wire and the commit.
+pub(crate) const LEASE_BEYOND_TIMEOUT_MS: i64 = 10_000;
+/// Most attempts claimed at an upstream in one look.
+const CLAIM_MAX: i64 = 32;
+/// The dispatcher looks at least so often, for what other nodes and the command line queued.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Pause before a verdict that could not be booked is booked again.
+const BOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// A claimed attempt on its way to the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct SendJob {
+    pub(crate) order: OrderId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) upstream: UpstreamId,
+    pub(crate) service: String,
+    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) kind: OrderKind,
+    pub(crate) target_key: String,
+    pub(crate) send_number: i64,
+}
+
+impl Gateway {
+    /// Sends what waits, until the gateway stops.
+    pub(crate) async fn dispatch(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.claim_and_send().await {
+                tracing::warn!(%error, "queued attempts could not be claimed");
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.queued.notified()).await;
+        }
+    }
+
+    async fn claim_and_send(self: &Arc<Self>) -> Result<(), StoreError> {
+        let now = self.now();
+        let waiting = self.store.next_queued().await?;
+        let catalogue = self.catalogue();
+        for (id, first) in waiting {
+            let Some(upstream) = catalogue.upstream(&id) else { continue };
+            // Past the exposure cap nothing more is sent there; its queue deadline sends the order on.
+            if first <= now && upstream.record.enabled && !self.health(&id).exposed {
+                self.claim_at(upstream, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim_at(self: &Arc<Self>, upstream: &Upstream, now: Timestamp) -> Result<(), StoreError> {
+        let one_per_target = !upstream.record.settings.parallel_targets;
+        for attempt in self.store.queued_at(&upstream.record.id, one_per_target, now, CLAIM_MAX).await? {
+            let Some(permit) = upstream.lane.try_permit() else { return Ok(()) };
+            let deadline = SendDeadline::after(SEND_WITHIN);
+            let lease_ms =
+                i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2) + LEASE_BEYOND_TIMEOUT_MS;
+            let sender = moves::Sender { boot: self.boot.clone(), lease_ms };
+            let claim = Claim { attempt, sender, now: self.now() };
+            if let Some(job) = self.store.writer().run(Lane::Background, claim).await? {
+                self.send_in_background(job, permit, deadline);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a claimed attempt on a task of its own, so that nobody who waits for it can stop it by hanging up.
+    pub(crate) fn send_in_background(self: &Arc<Self>, job: SendJob, permit: Permit, deadline: SendDeadline) {
+        let gateway = Arc::clone(self);
+        self.under_way.spawn(async move {
+            let decision = gateway.submit(&job, deadline).await;
+            drop(permit);
+            // The freed slot may be what another attempt waits for.
+            gateway.queued.notify_one();
+            gateway.book(&job, decision).await;
+        });
+    }
+
+    async fn submit(&self, job: &SendJob, deadline: SendDeadline) -> Decision {
+        let send_number = job.send_number;
+        let not_sent = |reason: String| Decision::NotSent { send_number, reason };
+        let catalogue = self.catalogue();
+        let Some(upstream) = catalogue.upstream(&job.upstream) else {
+            return not_sent("the upstream is gone".to_owned());
+        };
+        let (dialect, endpoint) = match self.endpoint(upstream) {
+            Ok(found) => found,
+            Err(reason) => return not_sent(reason),
+        };
+        let submission =
+            Submission { service: job.service.clone(), kind: job.kind.clone(), params: job.params.clone() };
+        let call = Call::Submit(submission);
+        let request = dialect.encode(&endpoint, &call);
+        let outcome = match self.egress.submit(&upstream.lane, &request, deadline).await {
+            Ok(mut response) => {
+                remove_key(&mut response, &endpoint.key);
+                match dialect.decode(&call, &response) {
+                    Answer::Submit(outcome) => outcome,
+                    other => unknown(format!("the dialect answered with {other:?}")),
+                }
+            }
+            Err(SubmitError::NotSent(reason)) => return not_sent(reason),
+            Err(SubmitError::Uncertain(reason)) => unknown(reason),
+        };
+        Decision::Verdict { send_number, outcome: self.tampered(outcome) }
+    }
+
+    /// The negative control of the tests: with the sabotage switched on, an unknown is taken for a refusal, and an order
+    /// is sent twice. A release build has none of it.
+    #[cfg(feature = "sabotage")]
+    fn tampered(&self, outcome: SubmitOutcome) -> SubmitOutcome {
+        crate::sabotage::failover_on_unknown(outcome)
+    }
+
+    #[cfg(not(feature = "sabotage"))]
+    #[expect(clippy::unused_self, reason = "its twin of the sabotage build has the same shape")]
+    fn tampered(&self, outcome: SubmitOutcome) -> SubmitOutcome {
+        outcome
+    }
+
+    /// Books a verdict, as often as it takes: it must not be lost while this process lives.
+    async fn book(self: &Arc<Self>, job: &SendJob, decision: Decision) {
+        if let Decision::Verdict { outcome: SubmitOutcome::Busy { active_target: ActiveTarget::Yes, .. }, .. } =
+            &decision
+        {
+            self.note_active_target(job).await;
+        }
+        loop {
+            match self.decide(job.attempt, &job.upstream, decision.clone(), Lane::Customer).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::error!(attempt = job.attempt.0, order = job.order.0, %error, "a verdict could not be booked yet");
+                    tokio::time::sleep(BOOK_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Decides an attempt, with the candidates that its order may still be put to, and tells whoever waits.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        attempt: AttemptId,
+        upstream: &UpstreamId,
+        decision: Decision,
+        lane: Lane,
+    ) -> Result<Decided, StoreError> {
+        let next = match &decision {
+            // Only these can never send the order on.
+            Decision::Verdict { outcome: SubmitOutcome::Accepted { .. }, .. }
+            | Decision::Taken { .. }
+            | Decision::Orphaned => Vec::new(),
+            _ => self.next_candidates(attempt).await?,
+        };
+        let currency = self.catalogue().upstream(upstream).map(|u| u.record.currency);
+        let operation = Decide {
+            attempt,
+            upstream: upstream.clone(),
+            decision,
+            next,
+            rate: self.catalogue().base_rate(currency.unwrap_or(self.settings.base_currency)),
+            first_status_ms: self.settings.status_first_ms,
+            charge_factor_max: self.settings.charge_factor_max,
+            now: self.now(),
+        };
+        let decided = self.store.writer().run(lane, operation).await?;
+        self.tell(&decided).await;
+        Ok(decided)
+    }
+
+    async fn tell(&self, decided: &Decided) {
+        if decided.queued_again {
+            self.queued.notify_one();
+        }
+        if decided.state == Some(AttemptState::Unknown) {
+            // The exposure cap must not lag behind what was just lost.
+            if let Err(error) = self.refresh_health().await {
+                tracing::warn!(%error, "the upstreams' health could not be read");
+            }
+        }
+        let Some(order) = decided.order else { return };
+        match decided.state {
+            _ if decided.ended => self.verdicts.tell(order, Verdict::Refused),
+            Some(AttemptState::Accepted | AttemptState::Unknown) => {
+                self.verdicts.tell(order, Verdict::Stands);
+                self.due.notify_one();
+            }
+            _ => {}
+        }
+    }
+
+    /// Who may still take the order of this attempt: the service's offers as they are now, without those that were tried.
+    async fn next_candidates(&self, attempt: AttemptId) -> Result<Vec<Candidate>, StoreError> {
+        let Some(row) = self.store.attempts(&[attempt]).await?.pop() else { return Ok(Vec::new()) };
+        let Some(order) = self.store.order(row.order_id).await? else { return Ok(Vec::new()) };
+        let tried: Vec<_> =
+            self.store.attempts_of(&[order.id]).await?.into_iter().map(|a| (a.upstream, a.upstream_service)).collect();
+        let catalogue = self.catalogue();
+        let (Some(service), Some(worth)) = (catalogue.service(order.service), catalogue.worth(order.currency)) else {
+            return Ok(Vec::new());
+        };
+        let Ok(charge_base) = order.charge.convert(worth) else { return Ok(Vec::new()) };
+        let wanted = Wanted { service_type: order.kind.service_type(), quantity: order.quantity, charge_base };
+        Ok(self.route(&catalogue, service, &wanted, &tried).takers().cloned().collect())
+    }
+
+    /// An upstream that has an order on a target tells something about an unknown of ours on that target.
+    async fn note_active_target(&self, job: &SendJob) {
+        let found = async {
+            let unknown = self.store.unknown_on(&job.upstream, &job.target_key).await?;
+            let [only] = unknown[..] else { return Ok(()) };
+            let note = Note {
+                attempt: only,
+                text: "the upstream has an active order on this target: probably taken",
+                now: self.now(),
+            };
+            self.store.writer().run(Lane::Background, note).await
+        };
+        if let Err(error) = found.await {
+            let _: StoreError = error;
+            tracing::warn!(attempt = job.attempt.0, %error, "evidence about an unknown could not be kept");
+        }
+    }
+}
+
+fn unknown(reason: String) -> SubmitOutcome {
+    SubmitOutcome::Unknown(Evidence { status: None, reason, excerpt: String::new() })
+}
+
+/// The commit that takes a queued attempt to send it.
+#[derive(Debug)]
+struct Claim {
+    attempt: AttemptId,
+    sender: moves::Sender,
+    now: Timestamp,
+}
+
+impl Operation for Claim {
+    type Reply = Option<SendJob>;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.attempts.insert(self.attempt);
+    }
+
+    fn accounts(&self, _: &Work, _: &mut BTreeSet<LedgerAccount>) {}
+
+    fn decide(&self, work: &mut Work) -> Option<SendJob> {
+        let attempt = work.attempt(self.attempt)?.clone();
+        let order = work.order(attempt.order_id)?.clone();
+        if attempt.state != AttemptState::Queued || attempt.not_before > self.now || order.cancel_requested_at.is_some()
+        {
+            return None;
+        }
+        let send_number = attempt.send_number + 1;
+        let data = json!({"send_number": send_number});
+        if !moves::advance(work, self.attempt, AttemptEvent::Claim, self.now, "being sent", Some(data)) {
+            return None;
+        }
+        let row = work.attempt_mut(self.attempt)?;
+        (row.send_number, row.owner, row.sent_at) = (send_number, Some(self.sender.boot.clone()), Some(self.now));
+        row.lease_until = Some(self.now.plus_ms(self.sender.lease_ms));
+        Some(SendJob {
+            order: order.id,
+            attempt: attempt.id,
+            upstream: attempt.upstream,
+            service: attempt.upstream_service,
+            params: attempt.params,
+            kind: order.kind,
+            target_key: order.target_key,
+            send_number,
+        })
+    }
+}
+
+/// Evidence about an attempt, for its timeline.
+#[derive(Debug)]
+struct Note {
+    attempt: AttemptId,
+    text: &'static str,
+    now: Timestamp,
+}
+
+impl Operation for Note {
+    type Reply = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.attempts.insert(self.attempt);
+    }
+
+    fn accounts(&self, _: &Work, _: &mut BTreeSet<LedgerAccount>) {}
+
+    fn decide(&self, work: &mut Work) {
+        if let Some(attempt) = work.attempt(self.attempt) {
+            let tags = moves::tags_of(work, attempt);
+            work.event(&tags, self.now, "evidence", self.text, None);
+        }
+    }
+}

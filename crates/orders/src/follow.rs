@@ -1,0 +1,252 @@
+//! Following: whatever is due is done, upstream by upstream, the longest overdue first.
+//!
+//! An upstream that is slow holds up nobody but itself: each kind of work at each upstream has a task of its own while
+//! there is something to do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use interline_domain::{AttemptId, AttemptState, Report, Step, Timestamp, UpstreamId, order::step};
+use interline_ledger::LedgerAccount;
+use interline_store::{AttemptRow, DueKind, DueRow, Lane, Needs, Operation, OrderRow, StoreError, Work};
+use interline_upstream::{Answer, Call, Reported as Told};
+
+use crate::{
+    catalogue::Upstream,
+    dispatch::LEASE_BEYOND_TIMEOUT_MS,
+    gateway::Gateway,
+    remote::describe,
+    report::{Reported, next_interval},
+};
+
+/// The follower looks at least so often, for what other nodes and the command line made due.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Shortest pause between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Work that is being done: at most one task for each kind at each upstream.
+#[derive(Default)]
+struct Busy(Mutex<BTreeSet<(&'static str, UpstreamId)>>);
+
+impl Busy {
+    fn begin(&self, kind: DueKind, upstream: &UpstreamId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((kind.name(), upstream.clone()))
+    }
+
+    fn end(&self, kind: DueKind, upstream: &UpstreamId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(kind.name(), upstream.clone()));
+    }
+}
+
+impl Gateway {
+    /// Does what is due, until the gateway stops.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let busy = Arc::new(Busy::default());
+        loop {
+            let wait = match self.begin_due(&busy).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::warn!(%error, "what is due could not be read");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::time::sleep(PAUSE).await;
+            let _ = tokio::time::timeout(wait, self.due.notified()).await;
+        }
+    }
+
+    /// Begins everything that is due and not being done; returns how long to wait for the next.
+    async fn begin_due(self: &Arc<Self>, busy: &Arc<Busy>) -> Result<Duration, StoreError> {
+        let (now, catalogue) = (self.now(), self.catalogue());
+        let mut wait = LOOK_AGAIN;
+        for kind in [DueKind::Status, DueKind::Cancel, DueKind::Catalogue, DueKind::Balance] {
+            for (id, first) in self.store.next_due(kind).await? {
+                let Some(upstream) = catalogue.upstream(&id).cloned() else { continue };
+                // Orders that run at a disabled upstream are followed all the same.
+                if !upstream.record.enabled && matches!(kind, DueKind::Catalogue | DueKind::Balance) {
+                    continue;
+                }
+                let left = u64::try_from(first.since(now)).unwrap_or(0);
+                if left > 0 {
+                    wait = wait.min(Duration::from_millis(left));
+                } else if busy.begin(kind, &id) {
+                    let (gateway, busy) = (Arc::clone(self), Arc::clone(busy));
+                    self.under_way.spawn(async move {
+                        gateway.do_due(kind, &upstream).await;
+                        busy.end(kind, &id);
+                        gateway.due.notify_one();
+                    });
+                }
+            }
+        }
+        Ok(wait)
+    }
+
+    async fn do_due(self: &Arc<Self>, kind: DueKind, upstream: &Upstream) {
+        let done = match kind {
+            DueKind::Status => self.read_statuses(upstream).await,
+            DueKind::Cancel => self.send_cancels(upstream).await,
+            DueKind::Catalogue => self.sync_when_due(upstream).await,
+            DueKind::Balance => self.read_balance_when_due(upstream).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(upstream = %upstream.record.id, kind = kind.name(), %error, "due work failed; its lease will run out");
+        }
+    }
+
+    /// Takes what is due at an upstream, under a lease that covers the call.
+    pub(crate) async fn take_due(
+        &self,
+        kind: DueKind,
+        upstream: &Upstream,
+        limit: usize,
+    ) -> Result<Vec<DueRow>, StoreError> {
+        let now = self.now();
+        let timeout = i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2);
+        let lease_until = now.plus_ms(timeout + LEASE_BEYOND_TIMEOUT_MS);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.store.take_due(kind, &upstream.record.id, now, lease_until, limit).await
+    }
+
+    async fn read_statuses(self: &Arc<Self>, upstream: &Upstream) -> Result<(), StoreError> {
+        let Some(dialect) = &upstream.dialect else { return Ok(()) };
+        let due = self.take_due(DueKind::Status, upstream, dialect.capabilities().status_batch_max).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let batch = self.batch(&due).await?;
+        let ids: Vec<String> = batch.iter().filter_map(|b| b.attempt.upstream_order.clone()).collect();
+        let answer = if ids.is_empty() {
+            Ok(Answer::Status(BTreeMap::new()))
+        } else {
+            self.ask(upstream, &Call::Status(ids)).await
+        };
+        let mut told = match answer {
+            Ok(Answer::Status(told)) => told,
+            Ok(Answer::Fault(fault)) => {
+                tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "statuses could not be read");
+                BTreeMap::new()
+            }
+            Ok(_) => BTreeMap::new(),
+            Err(error) => {
+                tracing::warn!(upstream = %upstream.record.id, error, "statuses could not be read");
+                BTreeMap::new()
+            }
+        };
+        let mut quiet = PutOff { rows: Vec::new() };
+        let mut news = Vec::new();
+        for item in batch {
+            match item.attempt.upstream_order.as_ref().and_then(|id| told.remove(id)) {
+                Some(Told::Known(report)) if item.is_news(&report, self.settings.status_max_ms) => {
+                    news.push((item, report))
+                }
+                // An error in place of a state and an omission change nothing.
+                _ => quiet.rows.push(self.later(item.due)),
+            }
+        }
+        self.book_reports(upstream, news, quiet).await
+    }
+
+    async fn book_reports(
+        self: &Arc<Self>,
+        upstream: &Upstream,
+        news: Vec<(Item, Report)>,
+        quiet: PutOff,
+    ) -> Result<(), StoreError> {
+        let catalogue = self.catalogue();
+        let reports = news.into_iter().map(|(item, report)| {
+            let operation = Reported {
+                attempt: item.attempt.id,
+                report,
+                rate: catalogue.base_rate(item.attempt.currency),
+                policy: upstream.record.settings.charge_after_partial,
+                charge_factor_max: self.settings.charge_factor_max,
+                interval_ms: item.due.interval_ms,
+                first_ms: self.settings.status_first_ms,
+                max_ms: self.settings.status_max_ms,
+                now: self.now(),
+            };
+            self.store.writer().run(Lane::Background, operation)
+        });
+        for outcome in futures_util::future::join_all(reports).await {
+            outcome?;
+        }
+        if !quiet.rows.is_empty() {
+            self.store.writer().run(Lane::Background, quiet).await?;
+        }
+        Ok(())
+    }
+
+    /// What is due with its attempt and order; what has no attempt any more is left to its lease and found again never.
+    async fn batch(&self, due: &[DueRow]) -> Result<Vec<Item>, StoreError> {
+        let ids: Vec<AttemptId> = due.iter().filter_map(|d| d.subject.parse().ok()).collect();
+        let mut attempts: HashMap<String, AttemptRow> = HashMap::new();
+        for attempt in self.store.attempts(&ids).await? {
+            attempts.insert(attempt.id.to_string(), attempt);
+        }
+        let orders: Vec<_> = attempts.values().map(|a| a.order_id).collect();
+        let orders = self.store.orders_of(&orders).await?;
+        let item = |due: &DueRow| {
+            let attempt = attempts.remove(&due.subject)?;
+            let order = orders.get(&attempt.order_id)?.clone();
+            Some(Item { due: due.clone(), attempt, order })
+        };
+        Ok(due.iter().filter_map(item).collect())
+    }
+
+    /// The same work after a longer interval, because nothing came of it now.
+    pub(crate) fn later(&self, due: DueRow) -> DueRow {
+        let interval_ms =
+            next_interval(due.interval_ms, false, self.settings.status_first_ms, self.settings.status_max_ms);
+        DueRow { due_at: self.now().plus_ms(interval_ms), interval_ms, lease_until: Timestamp::from_millis(0), ..due }
+    }
+
+    /// Puts work off in one commit.
+    pub(crate) async fn put_off(&self, rows: Vec<DueRow>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.store.writer().run(Lane::Background, PutOff { rows }).await
+    }
+}
+
+/// A status that is due.
+struct Item {
+    due: DueRow,
+    attempt: AttemptRow,
+    order: OrderRow,
+}
+
+impl Item {
+    /// Whether a report has to be booked. Most say what is known already, and those cost no more than a later date.
+    fn is_news(&self, report: &Report, max_ms: i64) -> bool {
+        if self.attempt.state != AttemptState::Accepted || self.due.interval_ms > max_ms {
+            return true;
+        }
+        let same_charge = report.charge.is_none_or(|charge| charge == self.attempt.wip || charge.is_zero());
+        !same_charge || step(self.order.progress(), self.order.quantity, report) != Step::NoNews
+    }
+}
+
+/// Puts due work to another time, many pieces in one commit.
+#[derive(Debug)]
+struct PutOff {
+    rows: Vec<DueRow>,
+}
+
+impl Operation for PutOff {
+    type Reply = ();
+
+    fn needs(&self, _: &mut Needs) {}
+
+    fn accounts(&self, _: &Work, _: &mut BTreeSet<LedgerAccount>) {}
+
+    fn decide(&self, work: &mut Work) {
+        for row in &self.rows {
+            work.set_due(row.kind, row.subject.clone(), &row.upstream, row.due_at, row.interval_ms);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The gateway: the store, the way out, the dialects and the clock, with what is kept in memory.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use interline_domain::{OrderId, Timestamp, UpstreamId};
+use interline_egress::Egress;
+use interline_routing::{Plan, Wanted, plan};
+use interline_store::{DueKind, DueRow, ServiceRecord, Store, StoreError};
+use interline_upstream::Dialect;
+use moka::sync::Cache;
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::{catalogue::Catalogue, health::UpstreamHealth, settings::Settings, status::StatusView, verdicts::Verdicts};
+
+/// Ended orders whose status is kept in memory; they never change again.
+const ENDED_CACHED_MAX: u64 = 100_000;
+
+/// Tells the time. Everything that acts takes it from here, so that a test can tell another time.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Reads a reference to a secret (`env:NAME`, `file:PATH`); the error says what is missing, never the secret.
+pub type KeyResolver = Box<dyn Fn(&str) -> Result<SecretString, String> + Send + Sync>;
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The way out.
+    pub egress: Egress,
+    /// Every dialect that is spoken.
+    pub dialects: Vec<Arc<dyn Dialect>>,
+    /// The operator's settings.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Reads references to upstream keys.
+    pub resolve_key: KeyResolver,
+    /// Names this start of this process.
+    pub boot: String,
+}
+
+/// Why something could not be done, beyond what the caller asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no upstream of that id.
+    #[error("there is no upstream `{0}`")]
+    NoUpstream(String),
+    /// An upstream did not answer, or not readably.
+    #[error("upstream {upstream}: {text}")]
+    Upstream {
+        /// Which.
+        upstream: UpstreamId,
+        /// What was wrong.
+        text: String,
+    },
+}
+
+/// Everything the use-cases share. Its methods are the use-cases; each stands in the file of its name.
+pub struct Gateway {
+    pub(crate) store: Store,
+    pub(crate) egress: Egress,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) resolve_key: KeyResolver,
+    pub(crate) boot: String,
+    pub(crate) health: ArcSwap<BTreeMap<UpstreamId, UpstreamHealth>>,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) ended: Cache<OrderId, StatusView>,
+    /// Wakes the dispatcher: something was queued, or a slot came free.
+    pub(crate) queued: Notify,
+    /// Wakes the follower: something is due sooner than it thought.
+    pub(crate) due: Notify,
+    /// Submissions and calls under way.
+    pub(crate) under_way: TaskTracker,
+    dialects: Vec<Arc<dyn Dialect>>,
+    catalogue: ArcSwap<Catalogue>,
+}
+
+impl Gateway {
+    /// Makes a gateway and reads its catalogue.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let rows = parts.store.catalogue().await?;
+        let catalogue = Catalogue::new(rows, parts.settings.base_currency, &parts.dialects, None);
+        let gateway = Arc::new(Self {
+            store: parts.store,
+            egress: parts.egress,
+            settings: parts.settings,
+            clock: parts.clock,
+            resolve_key: parts.resolve_key,
+            boot: parts.boot,
+            health: ArcSwap::default(),
+            verdicts: Verdicts::new(),
+            ended: Cache::new(ENDED_CACHED_MAX),
+            queued: Notify::new(),
+            due: Notify::new(),
+            under_way: TaskTracker::new(),
+            dialects: parts.dialects,
+            catalogue: ArcSwap::from_pointee(catalogue),
+        });
+        gateway.refresh_health().await?;
+        Ok(gateway)
+    }
+
+    /// The database, for reads.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The catalogue as it is now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// Reads the catalogue afresh, and puts new upstreams on the list of what is due.
+    pub async fn reload_catalogue(&self) -> Result<(), StoreError> {
+        let rows = self.store.catalogue().await?;
+        let catalogue = Catalogue::new(rows, self.settings.base_currency, &self.dialects, Some(&self.catalogue()));
+        let now = self.now();
+        let mut due = Vec::new();
+        for upstream in catalogue.upstreams().filter(|u| u.record.enabled) {
+            for (kind, interval_ms) in
+                [(DueKind::Catalogue, self.settings.catalogue_ms), (DueKind::Balance, self.settings.balance_ms)]
+            {
+                let id = &upstream.record.id;
+                let (subject, never) = (id.to_string(), Timestamp::from_millis(0));
+                due.push(DueRow { kind, subject, upstream: id.clone(), due_at: now, interval_ms, lease_until: never });
+            }
+        }
+        self.catalogue.store(Arc::new(catalogue));
+        self.store.add_due(&due).await?;
+        self.due.notify_one();
+        Ok(())
+    }
+
+    /// Whether an adapter of that name is spoken, and which are.
+    pub fn adapters(&self) -> Vec<&'static str> {
+        self.dialects.iter().map(|d| d.name()).collect()
+    }
+
+    /// The route of an order, now.
+    pub fn route(
+        &self,
+        catalogue: &Catalogue,
+        service: &ServiceRecord,
+        wanted: &Wanted,
+        tried: &[(UpstreamId, String)],
+    ) -> Plan {
+        let offers = catalogue.offers(service, |id| self.health(id), tried);
+        plan(wanted, &offers, &self.settings.policy, self.now())
+    }
+}

@@ -1,0 +1,38 @@
+//! The use-cases, in the order an order goes through them: place, dispatch, follow, and what goes on beside them.
+//!
+//! Decisions are made by pure functions of `domain`, `routing` and `ledger`, inside operations that the store's writer runs
+//! on locked rows; what goes over the network stands between two commits, never inside one.
+
+mod balance;
+mod cancel;
+mod catalogue;
+mod decide;
+mod dispatch;
+mod follow;
+mod gateway;
+mod health;
+mod moves;
+mod place;
+mod reading;
+mod remote;
+mod report;
+mod review;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
+mod settings;
+mod status;
+mod sync;
+mod treasury;
+mod upkeep;
+mod verdicts;
+
+pub use balance::BalanceRead;
+pub use cancel::CancelRefusal;
+pub use catalogue::{Catalogue, Priced, Upstream};
+pub use gateway::{Clock, Gateway, GatewayError, KeyResolver, Parts};
+pub use health::UpstreamHealth;
+pub use place::PlaceRefusal;
+pub use review::{Resolution, ReviewError};
+pub use settings::{Settings, UnknownPolicy};
+pub use status::StatusView;
+pub use treasury::Booking;

@@ -1,0 +1,226 @@
+//! Placing: validate, price, plan, then one commit of order, charge, duplicate window, first attempt and reserve.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use interline_domain::{
+    AccountId, AttemptId, Fields, Micros, Money, OrderId, OrderKind, OrderStatus, ServiceId, Timestamp, price, target,
+};
+use interline_egress::{Permit, SendDeadline};
+use interline_ledger::{Account, LedgerAccount, customers};
+use interline_routing::{Plan, Wanted};
+use interline_store::{AccountRecord, Lane, Needs, Operation, OrderRow, StoreError, Work, order_tags};
+use serde_json::json;
+
+use crate::{
+    dispatch::{LEASE_BEYOND_TIMEOUT_MS, SEND_WITHIN, SendJob},
+    gateway::Gateway,
+    moves::{Sender, affordable, candidate_accounts, queue},
+    verdicts::Verdict,
+};
+
+/// Why an order was not placed. Nothing was kept and nothing charged.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceRefusal {
+    /// The service does not exist or is not sold to this account.
+    #[error("there is no such service")]
+    Service,
+    /// A parameter is missing, malformed or out of bounds; the text names it.
+    #[error("{0}")]
+    Field(String),
+    /// The wallet is too small.
+    #[error("not enough funds")]
+    Funds,
+    /// No upstream can take it, or all refused it.
+    #[error("no upstream can take it")]
+    NoUpstream,
+    /// Too busy, or the database is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An order that was checked and priced, with its route.
+struct Checked {
+    operation: Place,
+    permit: Option<Permit>,
+    deadline: SendDeadline,
+}
+
+impl Gateway {
+    /// Places an order and waits for the upstream's verdict as long as the settings say. The id that is returned is of an
+    /// order that stands: accepted, or still open.
+    pub async fn place(
+        self: &Arc<Self>,
+        account: &AccountRecord,
+        service: &str,
+        fields: &Fields,
+    ) -> Result<OrderId, PlaceRefusal> {
+        let Checked { operation, permit, deadline } = self.check(account, service, fields)?;
+        let placed = self.store.writer().run(Lane::Customer, operation).await?;
+        let (order, job) = match placed {
+            Placed::Again(order) => return Ok(order),
+            Placed::NoFunds => return Err(PlaceRefusal::Funds),
+            Placed::NoUpstream => return Err(PlaceRefusal::NoUpstream),
+            Placed::Order(order, job) => (order, job),
+        };
+        match (job, permit) {
+            (Some(job), Some(permit)) => self.send_in_background(job, permit, deadline),
+            _ => self.queued.notify_one(),
+        }
+        let wait = Duration::from_millis(self.settings.dispatch_wait_ms);
+        match self.verdicts.wait(order, wait).await {
+            Some(Verdict::Refused) => Err(PlaceRefusal::NoUpstream),
+            Some(Verdict::Stands) | None => Ok(order),
+        }
+    }
+
+    fn check(&self, account: &AccountRecord, service: &str, fields: &Fields) -> Result<Checked, PlaceRefusal> {
+        let catalogue = self.catalogue();
+        let id: ServiceId = service.parse().map_err(|_| PlaceRefusal::Service)?;
+        let record = catalogue.service(id).ok_or(PlaceRefusal::Service)?;
+        let rate = catalogue.priced(record, account).ok_or(PlaceRefusal::Service)?.rate;
+        let kind = OrderKind::parse(record.service_type, fields).map_err(|e| PlaceRefusal::Field(e.to_string()))?;
+        if !(record.min..=record.max).contains(&kind.quantity()) {
+            return Err(PlaceRefusal::Field(format!("`quantity` must be from {} to {}", record.min, record.max)));
+        }
+        let target_key = target::normalise(kind.target());
+        if self.settings.deny_targets.is_match(target_key.to_lowercase()) {
+            return Err(PlaceRefusal::Field("`link` is a target that is not accepted here".to_owned()));
+        }
+        let too_large = |_| PlaceRefusal::Field("`quantity` is too large for this service's rate".to_owned());
+        let charge = price::price(rate.to_decimal(), kind.quantity(), price::Basis::PerThousand).map_err(too_large)?;
+        let worth = catalogue.worth(account.currency).ok_or(PlaceRefusal::Service)?;
+        let charge_base = charge.convert(worth).map_err(too_large)?;
+        let wanted = Wanted { service_type: record.service_type, quantity: kind.quantity(), charge_base };
+        let plan = self.route(&catalogue, record, &wanted, &[]);
+        let first = plan.takers().next().ok_or(PlaceRefusal::NoUpstream)?;
+        let upstream = catalogue.upstream(&first.upstream).ok_or(PlaceRefusal::NoUpstream)?;
+        // Sent at once only if nothing stands in the way; what waits for its target or its turn is queued.
+        let permit = if upstream.record.settings.parallel_targets { upstream.lane.try_permit() } else { None };
+        let deadline = SendDeadline::after(SEND_WITHIN);
+        let lease_ms =
+            i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2) + LEASE_BEYOND_TIMEOUT_MS;
+        let sender = permit.is_some().then(|| Sender { boot: self.boot.clone(), lease_ms });
+        let window_ms = self.settings.duplicate_window_ms;
+        let fingerprint = (window_ms > 0).then(|| format!("{id}|{}|{target_key}", kind.quantity()));
+        let operation = Place {
+            account: account.id.clone(),
+            charge: Money::new(charge, account.currency),
+            service: id,
+            kind,
+            target_key,
+            rate,
+            plan,
+            window: fingerprint.map(|f| (f, window_ms)),
+            sender,
+            now: self.now(),
+        };
+        Ok(Checked { operation, permit, deadline })
+    }
+}
+
+/// The commit that places an order.
+#[derive(Debug)]
+struct Place {
+    account: AccountId,
+    service: ServiceId,
+    kind: OrderKind,
+    target_key: String,
+    rate: Micros,
+    charge: Money,
+    plan: Plan,
+    /// Fingerprint and length of the duplicate window.
+    window: Option<(String, i64)>,
+    /// Who sends the first candidate's attempt at once.
+    sender: Option<Sender>,
+    now: Timestamp,
+}
+
+enum Placed {
+    /// Placed; with the work of sending it, if that was taken along.
+    Order(OrderId, Option<SendJob>),
+    /// The same order within its duplicate window.
+    Again(OrderId),
+    NoFunds,
+    NoUpstream,
+}
+
+impl Operation for Place {
+    type Reply = Placed;
+
+    fn needs(&self, needs: &mut Needs) {
+        if let Some((fingerprint, _)) = &self.window {
+            needs.recent.insert((self.account.clone(), fingerprint.clone()));
+        }
+    }
+
+    fn accounts(&self, _: &Work, accounts: &mut BTreeSet<LedgerAccount>) {
+        accounts
+            .insert(LedgerAccount { account: Account::Wallet(self.account.clone()), currency: self.charge.currency });
+        candidate_accounts(self.plan.takers(), accounts);
+    }
+
+    fn decide(&self, work: &mut Work) -> Placed {
+        if let Some((fingerprint, _)) = &self.window
+            && let Some(first) = work.recent(&self.account, fingerprint, self.now)
+        {
+            return Placed::Again(first);
+        }
+        if work.would_pass_floor(&self.account, self.charge.currency, self.charge.amount) {
+            return Placed::NoFunds;
+        }
+        let Some(candidate) = affordable(work, self.plan.takers()).cloned() else { return Placed::NoUpstream };
+        let id = work.next_order_id();
+        let order = self.row(id);
+        let tags = order_tags(&order);
+        work.post(&customers::order_charge(id, &self.account, self.charge), &tags, self.now);
+        let text = format!("placed: {} of service {} for {}", order.quantity, order.service, self.charge);
+        work.event(&tags, self.now, "placed", text, Some(json!({"plan": order.plan})));
+        work.add_order(order);
+        // The permit was taken at the first candidate; whoever else takes the order has to wait for its turn.
+        let sender = self.sender.as_ref().filter(|_| candidate.rank == Some(1));
+        let attempt = queue(work, id, self.service, &candidate, sender, self.now);
+        if let Some((fingerprint, length_ms)) = &self.window {
+            work.remember(&self.account, fingerprint, id, self.now.plus_ms(*length_ms));
+        }
+        Placed::Order(id, sender.map(|_| self.job(id, attempt, &candidate)))
+    }
+}
+
+impl Place {
+    fn row(&self, id: OrderId) -> OrderRow {
+        OrderRow {
+            id,
+            account: self.account.clone(),
+            service: self.service,
+            kind: self.kind.clone(),
+            target: self.kind.target().to_owned(),
+            target_key: self.target_key.clone(),
+            quantity: self.kind.quantity(),
+            currency: self.charge.currency,
+            rate: self.rate,
+            charge: self.charge.amount,
+            refund: Micros::ZERO,
+            status: OrderStatus::Pending,
+            start_count: None,
+            remains: None,
+            vague_partials: 0,
+            cancel_requested_at: None,
+            plan: json!(self.plan),
+            created_at: self.now,
+            ended_at: None,
+        }
+    }
+
+    fn job(&self, order: OrderId, attempt: AttemptId, candidate: &interline_routing::Candidate) -> SendJob {
+        SendJob {
+            order,
+            attempt,
+            upstream: candidate.upstream.clone(),
+            service: candidate.service.clone(),
+            params: candidate.params.clone(),
+            kind: self.kind.clone(),
+            target_key: self.target_key.clone(),
+            send_number: 1,
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The simulated panel itself: its catalogue, orders and balance. It reads no clock: the time is an argument, in
+//! milliseconds since the sandbox started.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    amount,
+    config::{ChargeAfterPartial, Config, Service},
+    journal::JournalOrder,
+    life::{LifeClock, Standing},
+    wire::{self, Fields, field},
+};
+
+/// The most orders that are kept; the oldest are forgotten first.
+const ORDERS_MAX: usize = 1_000_000;
+
+/// The most ids in one call.
+const IDS_MAX: usize = 100;
+
+/// The panel's state.
+pub(crate) struct Panel {
+    key: String,
+    currency: String,
+    balance: i64,
+    catalogue: Vec<Listed>,
+    clock: LifeClock,
+    charge_after_partial: ChargeAfterPartial,
+    orders: BTreeMap<u64, Order>,
+    next_order: u64,
+}
+
+/// What a call that was carried out came to.
+pub(crate) struct Answered {
+    /// The JSON answer.
+    pub(crate) body: Value,
+    /// The order that was taken.
+    pub(crate) taken: Option<u64>,
+}
+
+struct Listed {
+    service: Service,
+    rate: i64,
+}
+
+struct Order {
+    service: String,
+    link: String,
+    quantity: u64,
+    cancelable: bool,
+    start_count: u64,
+    charge: i64,
+    refunded: i64,
+    taken_at_ms: u64,
+    /// The reading of the life clock when it was taken.
+    born_ms: u64,
+    /// How it was made to stand; until then it lives by the clock.
+    made: Option<Standing>,
+}
+
+impl Panel {
+    /// A panel without orders. The error says which amount cannot be read.
+    pub(crate) fn new(config: Config) -> Result<Self, String> {
+        let listed = |service: Service| -> Result<Listed, String> {
+            Ok(Listed { rate: amount::micros(&service.rate)?, service })
+        };
+        Ok(Self {
+            balance: amount::micros(&config.balance)?,
+            catalogue: config.services.into_iter().map(listed).collect::<Result<_, String>>()?,
+            key: config.key,
+            currency: config.currency,
+            clock: LifeClock::new(config.life),
+            charge_after_partial: config.charge_after_partial,
+            orders: BTreeMap::new(),
+            next_order: config.first_order,
+        })
+    }
+
+    /// Carries out a call. With `drift`, an order that it takes is charged above the price.
+    pub(crate) fn answer(&mut self, action: &str, fields: &Fields, now_ms: u64, drift: bool) -> Answered {
+        if field(fields, "key") != self.key {
+            return Answered { body: error("Invalid API key"), taken: None };
+        }
+        let body = match action {
+            "add" => return self.add_answer(fields, now_ms, drift),
+            "services" => self.services(),
+            "balance" => json!({ "balance": self.balance(), "currency": self.currency }),
+            "status" => self.statuses(fields, now_ms),
+            "cancel" => self.cancels(fields, now_ms),
+            _ => error("Incorrect request"),
+        };
+        Answered { body, taken: None }
+    }
+
+    /// The latest order.
+    pub(crate) fn latest_order(&self) -> Option<u64> {
+        self.orders.last_key_value().map(|(number, _)| *number)
+    }
+
+    /// The balance as decimal text.
+    pub(crate) fn balance(&self) -> String {
+        amount::text(self.balance)
+    }
+
+    /// Every order as it stands.
+    pub(crate) fn journal(&self, now_ms: u64) -> Vec<JournalOrder> {
+        self.orders.iter().map(|(number, order)| self.entry(*number, order, now_ms)).collect()
+    }
+
+    pub(crate) fn set_balance(&mut self, balance: &str) -> Result<(), String> {
+        self.balance = amount::micros(balance)?;
+        Ok(())
+    }
+
+    pub(crate) fn set_rate(&mut self, service: &str, rate: &str) -> Result<(), String> {
+        let micros = amount::micros(rate)?;
+        let listed = self.catalogue.iter_mut().find(|listed| listed.service.id == service);
+        let listed = listed.ok_or_else(|| format!("there is no service `{service}`"))?;
+        rate.clone_into(&mut listed.service.rate);
+        listed.rate = micros;
+        Ok(())
+    }
+
+    pub(crate) fn pause_life(&mut self, paused: bool, now_ms: u64) {
+        self.clock.pause(paused, now_ms);
+    }
+
+    /// Makes an order stand as said, and refunds what that leaves undelivered.
+    pub(crate) fn progress(&mut self, id: &str, status: &str, remains: Option<i64>, now_ms: u64) -> Result<(), String> {
+        let (number, order) = self.find(id).ok_or_else(|| no_order(id))?;
+        let standing = Standing::scripted(status, remains, order.quantity, &self.standing(order, now_ms));
+        self.make(number, standing);
+        Ok(())
+    }
+
+    /// Makes a status report `charge`; the balance moves by the difference.
+    pub(crate) fn set_charge(&mut self, id: &str, charge: &str) -> Result<(), String> {
+        let charge = amount::micros(charge)?;
+        let (number, order) = self.find(id).ok_or_else(|| no_order(id))?;
+        let rise = charge - self.reported_charge(order);
+        if let Some(order) = self.orders.get_mut(&number) {
+            order.charge += rise;
+            self.balance -= rise;
+        }
+        Ok(())
+    }
+
+    /// One order as it stands.
+    pub(crate) fn journal_of(&self, id: &str, now_ms: u64) -> Option<JournalOrder> {
+        self.find(id).map(|(number, order)| self.entry(number, order, now_ms))
+    }
+
+    fn find(&self, id: &str) -> Option<(u64, &Order)> {
+        let number = id.parse().ok()?;
+        self.orders.get(&number).map(|order| (number, order))
+    }
+
+    fn standing(&self, order: &Order, now_ms: u64) -> Standing {
+        order.made.clone().unwrap_or_else(|| self.clock.standing(order.born_ms, order.quantity, now_ms))
+    }
+
+    fn make(&mut self, number: u64, standing: Standing) {
+        if let Some(order) = self.orders.get_mut(&number) {
+            let refund = amount::share(order.charge, standing.undelivered(order.quantity), order.quantity);
+            self.balance += refund - order.refunded;
+            order.refunded = refund;
+            order.made = Some(standing);
+        }
+    }
+
+    fn reported_charge(&self, order: &Order) -> i64 {
+        match self.charge_after_partial {
+            ChargeAfterPartial::Net => order.charge - order.refunded,
+            ChargeAfterPartial::Gross => order.charge,
+        }
+    }
+
+    fn entry(&self, number: u64, order: &Order, now_ms: u64) -> JournalOrder {
+        let standing = self.standing(order, now_ms);
+        JournalOrder {
+            id: number.to_string(),
+            service: order.service.clone(),
+            link: order.link.clone(),
+            quantity: order.quantity,
+            charge: amount::text(order.charge),
+            refunded: amount::text(order.refunded),
+            remains: standing.remaining(order.quantity),
+            status: standing.status,
+            taken_at_ms: i64::try_from(order.taken_at_ms).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn services(&self) -> Value {
+        let listed = |Listed { service, .. }: &Listed| {
+            json!({
+                "service": wire::id(&service.id),
+                "name": service.name,
+                "type": service.service_type,
+                "category": service.category,
+                "rate": service.rate,
+                "min": service.min.to_string(),
+                "max": service.max.to_string(),
+                "refill": service.refill,
+                "cancel": service.cancel,
+                "dripfeed": service.dripfeed,
+            })
+        };
+        self.catalogue.iter().map(listed).collect()
+    }
+
+    fn add_answer(&mut self, fields: &Fields, now_ms: u64, drift: bool) -> Answered {
+        match self.add(fields, now_ms, drift) {
+            Ok(number) => Answered { body: json!({ "order": number }), taken: Some(number) },
+            Err(text) => Answered { body: error(&text), taken: None },
+        }
+    }
+
+    fn add(&mut self, fields: &Fields, now_ms: u64, drift: bool) -> Result<u64, String> {
+        let (service, link) = (field(fields, "service"), field(fields, "link"));
+        let listed = self.catalogue.iter().find(|listed| listed.service.id == service);
+        let listed = listed.ok_or("Incorrect service ID")?;
+        if link.is_empty() {
+            return Err("Link is invalid".to_owned());
+        }
+        if !field(fields, "runs").is_empty() {
+            return Err("Incorrect runs/interval".to_owned());
+        }
+        let quantity: u64 = field(fields, "quantity").parse().map_err(|_| "Incorrect quantity")?;
+        let (min, max) = (listed.service.min, listed.service.max);
+        if quantity < min {
+            return Err(format!("Quantity less than minimal {min}"));
+        }
+        if quantity > max {
+            return Err(format!("Quantity more than maximum {max}"));
+        }
+        let price = amount::price(listed.rate, quantity);
+        let charge = if drift { amount::drifted(price) } else { price };
+        if charge > self.balance {
+            return Err("Not enough funds on balance".to_owned());
+        }
+        let number = self.next_order;
+        let order = Order {
+            service: service.to_owned(),
+            link: link.to_owned(),
+            quantity,
+            cancelable: listed.service.cancel,
+            start_count: 1_000 + number % 9_000,
+            charge,
+            refunded: 0,
+            taken_at_ms: now_ms,
+            born_ms: self.clock.at(now_ms),
+            made: None,
+        };
+        self.balance -= charge;
+        self.take(number, order);
+        Ok(number)
+    }
+
+    fn take(&mut self, number: u64, order: Order) {
+        if self.orders.len() >= ORDERS_MAX {
+            self.orders.pop_first();
+        }
+        self.orders.insert(number, order);
+        self.next_order = number.saturating_add(1);
+    }
+
+    fn statuses(&self, fields: &Fields, now_ms: u64) -> Value {
+        let one = field(fields, "order");
+        if !one.is_empty() {
+            return self.status(one, now_ms);
+        }
+        match ids(field(fields, "orders")) {
+            Ok(ids) => ids.into_iter().map(|id| (id.to_owned(), self.status(id, now_ms))).collect::<Map<_, _>>().into(),
+            Err(text) => error(text),
+        }
+    }
+
+    fn status(&self, id: &str, now_ms: u64) -> Value {
+        let Some((_, order)) = self.find(id) else {
+            return error("Incorrect order ID");
+        };
+        let standing = self.standing(order, now_ms);
+        let start_count = if standing.status == "Pending" { 0 } else { order.start_count };
+        let mut report = json!({
+            "charge": amount::text(self.reported_charge(order)),
+            "start_count": start_count.to_string(),
+            "status": standing.status,
+            "currency": self.currency,
+        });
+        if let Some(remains) = standing.remains {
+            report["remains"] = remains.to_string().into();
+        }
+        report
+    }
+
+    fn cancels(&mut self, fields: &Fields, now_ms: u64) -> Value {
+        let orders = field(fields, "orders");
+        match ids(if orders.is_empty() { field(fields, "order") } else { orders }) {
+            Ok(ids) => ids
+                .into_iter()
+                .map(|id| match self.cancel(id, now_ms) {
+                    Ok(()) => json!({ "order": wire::id(id), "cancel": 1 }),
+                    Err(text) => json!({ "order": wire::id(id), "cancel": error(text) }),
+                })
+                .collect(),
+            Err(text) => error(text),
+        }
+    }
+
+    fn cancel(&mut self, id: &str, now_ms: u64) -> Result<(), &'static str> {
+        let (number, order) = self.find(id).ok_or("Incorrect order ID")?;
+        if !order.cancelable {
+            return Err("Service doesn't support cancel");
+        }
+        let standing = self.standing(order, now_ms);
+        if standing.has_ended() {
+            return Err("Cannot cancel");
+        }
+        let remaining = standing.remaining(order.quantity);
+        let status = if remaining == order.quantity { "Canceled" } else { "Partial" };
+        self.make(number, Standing::new(status, remaining));
+        Ok(())
+    }
+}
+
+/// A panel's way to say no.
+pub(crate) fn error(text: &str) -> Value {
+    json!({ "error": text })
+}
+
+fn ids(list: &str) -> Result<Vec<&str>, &'static str> {
+    let ids: Vec<&str> = list.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+    match ids.len() {
+        0 => Err("Incorrect order ID"),
+        1..=IDS_MAX => Ok(ids),
+        _ => Err("No more than 100 orders at a time"),
+    }
+}
+
+fn no_order(id: &str) -> String {
+    format!("there is no order `{id}`")
+}
+
+#[cfg(test)]
+#[path = "panel_tests.rs"]
+mod tests;

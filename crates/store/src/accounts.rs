@@ -1,0 +1,180 @@
+//! Customers and their API keys.
+
+use interline_domain::{AccountId, Currency, Micros, Timestamp};
+use rust_decimal::Decimal;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    Store,
+    db::{Row, q},
+    error::StoreError,
+    rows::{time, time_opt},
+    secrets::{api_key_hash, api_key_prefix, new_api_key},
+};
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRecord {
+    /// Its id.
+    pub id: AccountId,
+    /// The currency it is charged in.
+    pub currency: Currency,
+    /// The discount on every rate, in percent.
+    pub discount_percent: Decimal,
+    /// Whether its keys are accepted.
+    pub enabled: bool,
+}
+
+/// An API key, without the key.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// Its id, as `key revoke` takes it.
+    pub id: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The owner's name for it.
+    pub label: String,
+    /// How it begins.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// Whether it is accepted at `now`.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            account: row.parse("account")?,
+            label: row.get("label")?,
+            prefix: row.get("prefix")?,
+            created_at: time(row, "created_at")?,
+            expires_at: time_opt(row, "expires_at")?,
+            revoked_at: time_opt(row, "revoked_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Makes a customer; says whether it is new. One that exists with another currency is refused.
+    pub async fn create_account(&self, id: &AccountId, currency: Currency, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let text =
+            "INSERT INTO accounts (id, currency, discount_percent, enabled, created_at) VALUES ($1, $2, '0', TRUE, $3)
+                    ON CONFLICT (id) DO NOTHING";
+        let made = q(text).bind(id.as_str()).bind(currency.as_str()).bind(now.millis()).run(&mut tx).await?;
+        let held: String =
+            q("SELECT currency FROM accounts WHERE id = $1").bind(id.as_str()).one(&mut tx).await?.get("currency")?;
+        if held != currency.as_str() {
+            return Err(StoreError::Refused(format!("account {id} exists and is kept in {held}")));
+        }
+        Self::touch(&mut tx, "catalogue").await?;
+        tx.commit().await?;
+        Ok(made == 1)
+    }
+
+    /// Every customer, by id.
+    pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        let rows = q("SELECT * FROM accounts ORDER BY id").all(&*self.db).await?;
+        rows.iter().map(read_account).collect()
+    }
+
+    /// What the customer can spend, in its currency.
+    pub async fn wallet(&self, account: &AccountRecord) -> Result<Micros, StoreError> {
+        let name = format!("liabilities:wallet:{}:{}", account.id, account.currency);
+        let row = q("SELECT balance FROM balances WHERE account = $1").bind(name).opt(&*self.db).await?;
+        // A wallet is a liability: what the customer has is the credit side.
+        row.map_or(Ok(Micros::ZERO), |r| Ok(-Micros::new(r.get("balance")?)))
+    }
+
+    /// Makes an API key. The key itself is returned once and kept nowhere.
+    pub async fn create_key(
+        &self,
+        account: &AccountId,
+        label: &str,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(KeyRecord, SecretString), StoreError> {
+        let key = new_api_key();
+        let hash = api_key_hash(key.expose_secret());
+        let record = KeyRecord {
+            id: format!("key_{}", &hash[..12]),
+            account: account.clone(),
+            label: label.to_owned(),
+            prefix: api_key_prefix(key.expose_secret()),
+            created_at: now,
+            expires_at,
+            revoked_at: None,
+        };
+        let mut tx = self.db.begin().await?;
+        if q("SELECT id FROM accounts WHERE id = $1").bind(account.as_str()).opt(&mut tx).await?.is_none() {
+            return Err(StoreError::Refused(format!("there is no account {account}")));
+        }
+        q("INSERT INTO api_keys (id, account, label, prefix, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            .bind(record.id.as_str())
+            .bind(account.as_str())
+            .bind(label)
+            .bind(record.prefix.as_str())
+            .bind(hash)
+            .bind(now.millis())
+            .bind(expires_at.map(Timestamp::millis))
+            .run(&mut tx)
+            .await?;
+        Self::touch(&mut tx, "keys").await?;
+        tx.commit().await?;
+        Ok((record, key))
+    }
+
+    /// A customer's keys, oldest first.
+    pub async fn keys(&self, account: &AccountId) -> Result<Vec<KeyRecord>, StoreError> {
+        let text = "SELECT * FROM api_keys WHERE account = $1 ORDER BY created_at, id";
+        q(text).bind(account.as_str()).all(&*self.db).await?.iter().map(KeyRecord::read).collect()
+    }
+
+    /// Revokes a key; says whether there is one of that id. Revoking twice changes nothing.
+    pub async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let text = "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2";
+        let found = q(text).bind(now.millis()).bind(id).run(&mut tx).await? == 1;
+        Self::touch(&mut tx, "keys").await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// The key of that text, whether it is still valid or not. Answers from memory while no key has changed.
+    pub async fn find_key(&self, key: &str) -> Result<Option<KeyRecord>, StoreError> {
+        if !crate::secrets::looks_like_api_key(key) {
+            return Ok(None);
+        }
+        let hash = api_key_hash(key);
+        if let Some(found) = self.key_cache.get(&hash) {
+            return Ok(found);
+        }
+        let row = q("SELECT * FROM api_keys WHERE hash = $1").bind(hash.as_str()).opt(&*self.db).await?;
+        let found = row.as_ref().map(KeyRecord::read).transpose()?;
+        self.key_cache.insert(hash, found.clone());
+        Ok(found)
+    }
+
+    /// Forgets the keys in memory, after one has changed.
+    pub fn forget_keys(&self) {
+        self.key_cache.invalidate_all();
+    }
+}
+
+pub(crate) fn read_account(row: &Row) -> Result<AccountRecord, StoreError> {
+    Ok(AccountRecord {
+        id: row.parse("id")?,
+        currency: row.parse("currency")?,
+        discount_percent: row.parse("discount_percent")?,
+        enabled: row.get("enabled")?,
+    })
+}

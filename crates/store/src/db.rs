@@ -1,0 +1,396 @@
+//! The door to the database: one SQL text for SQLite and Postgres, neutral arguments and rows.
+//!
+//! What the engines spell differently inside a statement is a word in braces, see [`Engine::text`].
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use serde_json::Value;
+use sqlx::{
+    AssertSqlSafe, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+    types::Json,
+};
+
+use crate::error::StoreError;
+
+/// Connections that read on SQLite; writes have one of their own.
+const READERS_MAX: u32 = 4;
+/// Connections to Postgres.
+const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+/// How long a statement waits for another process's lock on the SQLite file, or for a free connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// An embedded file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Engine {
+    /// The statement in this engine's words: `{ids}` and `{texts}` are the members of the JSON array `$1`, `{lock}` locks
+    /// the rows that are read for the rest of the transaction, `{skip}` does so and leaves out those locked by others.
+    pub(crate) fn text(self, sql: &str) -> String {
+        let (ids, texts, lock, skip) = match self {
+            // A SQLite transaction that writes holds the only write lock there is.
+            Self::Sqlite => ("(SELECT value FROM json_each($1))", "(SELECT value FROM json_each($1))", "", ""),
+            Self::Postgres => (
+                "(SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1))",
+                "(SELECT value FROM jsonb_array_elements_text($1))",
+                "FOR UPDATE",
+                "FOR UPDATE SKIP LOCKED",
+            ),
+        };
+        sql.replace("{ids}", ids).replace("{texts}", texts).replace("{lock}", lock).replace("{skip}", skip)
+    }
+}
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    /// SQLite: one connection writes, a few read.
+    Sqlite {
+        /// The only connection that writes.
+        writer: SqlitePool,
+        /// Connections that read.
+        readers: SqlitePool,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Postgres.
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and makes a missing SQLite file.
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return Self::open_sqlite(PathBuf::from(path)).await;
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Url);
+        }
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Url)?
+            .options([("synchronous_commit", "on"), ("application_name", "interline")]);
+        let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(BUSY_TIMEOUT);
+        Ok(Self::Postgres(pool.connect_with(options).await?))
+    }
+
+    async fn open_sqlite(file: PathBuf) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Money: a commit that was answered survives a power cut.
+            .synchronous(SqliteSynchronous::Full);
+        let pool =
+            |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT * 2);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        // A file that is made now needs its log before the readers come.
+        let readers = pool(READERS_MAX).connect_with(options).await?;
+        let db = Self::Sqlite { writer, readers, file };
+        db.check_durability().await?;
+        Ok(db)
+    }
+
+    /// Reads the settings back, for a pragma that did not take is silent.
+    async fn check_durability(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let mode: String = q("PRAGMA journal_mode").one(&mut tx).await?.get("journal_mode")?;
+        let level: i64 = q("PRAGMA synchronous").one(&mut tx).await?.get("synchronous")?;
+        tx.rollback().await?;
+        if mode == "wal" && level == 2 { Ok(()) } else { Err(StoreError::NotDurable) }
+    }
+
+    /// Which database this is.
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite { .. } => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection; on SQLite the log is folded into the file.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction; dropped without a commit it is rolled back.
+pub(crate) enum Tx {
+    /// On SQLite.
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// On Postgres.
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Makes it durable. After an error it is not known whether it is.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let _: () = match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        };
+        Ok(())
+    }
+
+    /// Gives it up.
+    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
+        let _: () = match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        };
+        Ok(())
+    }
+}
+
+/// Where a statement runs: on any connection, or inside a transaction.
+pub(crate) enum Conn<'a> {
+    /// Any connection that reads.
+    Db(&'a Db),
+    /// A transaction.
+    Tx(&'a mut Tx),
+}
+
+impl<'a> From<&'a Db> for Conn<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Db(db)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for Conn<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+/// A value handed to a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    /// BIGINT.
+    Int(Option<i64>),
+    /// TEXT.
+    Text(Option<String>),
+    /// BOOLEAN.
+    Bool(bool),
+    /// JSONB.
+    Json(Value),
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<bool> for Arg {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<Value> for Arg {
+    fn from(value: Value) -> Self {
+        Self::Json(value)
+    }
+}
+
+/// A statement with its arguments.
+pub(crate) struct Q<'s> {
+    sql: &'s str,
+    args: Vec<Arg>,
+}
+
+/// A statement; `$1` is the first argument that is bound.
+pub(crate) fn q(sql: &str) -> Q<'_> {
+    Q { sql, args: Vec::new() }
+}
+
+impl Q<'_> {
+    /// Binds the next argument.
+    #[must_use]
+    pub(crate) fn bind(mut self, arg: impl Into<Arg>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Runs it; returns how many rows it changed.
+    pub(crate) async fn run(self, conn: impl Into<Conn<'_>>) -> Result<u64, StoreError> {
+        let conn = conn.into();
+        Ok(match conn {
+            Conn::Db(Db::Sqlite { writer, .. }) => self.sqlite()?.execute(writer).await?.rows_affected(),
+            Conn::Db(Db::Postgres(pool)) => self.postgres()?.execute(pool).await?.rows_affected(),
+            Conn::Tx(Tx::Sqlite(tx)) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
+            Conn::Tx(Tx::Postgres(tx)) => self.postgres()?.execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Every row.
+    pub(crate) async fn all(self, conn: impl Into<Conn<'_>>) -> Result<Vec<Row>, StoreError> {
+        let conn = conn.into();
+        Ok(match conn {
+            Conn::Db(Db::Sqlite { readers, .. }) => lite(self.sqlite()?.fetch_all(readers).await?),
+            Conn::Db(Db::Postgres(pool)) => pg(self.postgres()?.fetch_all(pool).await?),
+            Conn::Tx(Tx::Sqlite(tx)) => lite(self.sqlite()?.fetch_all(&mut **tx).await?),
+            Conn::Tx(Tx::Postgres(tx)) => pg(self.postgres()?.fetch_all(&mut **tx).await?),
+        })
+    }
+
+    /// Every row that a statement which writes returns.
+    pub(crate) async fn all_writing(self, db: &Db) -> Result<Vec<Row>, StoreError> {
+        Ok(match db {
+            Db::Sqlite { writer, .. } => lite(self.sqlite()?.fetch_all(writer).await?),
+            Db::Postgres(pool) => pg(self.postgres()?.fetch_all(pool).await?),
+        })
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn opt(self, conn: impl Into<Conn<'_>>) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(conn).await?.into_iter().next())
+    }
+
+    /// The one row that there must be.
+    pub(crate) async fn one(self, conn: impl Into<Conn<'_>>) -> Result<Row, StoreError> {
+        self.opt(conn).await?.ok_or(StoreError::Sql(sqlx::Error::RowNotFound))
+    }
+
+    fn sqlite(self) -> Result<sqlx::query::Query<'static, Sqlite, SqliteArguments>, StoreError> {
+        use sqlx::Arguments as _;
+        let mut args = SqliteArguments::default();
+        for arg in self.args {
+            let added = match arg {
+                Arg::Int(value) => args.add(value),
+                Arg::Text(value) => args.add(value),
+                Arg::Bool(value) => args.add(value),
+                Arg::Json(value) => args.add(Json(value)),
+            };
+            added.map_err(sqlx::Error::Encode)?;
+        }
+        Ok(sqlx::query_with(AssertSqlSafe(Engine::Sqlite.text(self.sql)), args))
+    }
+
+    fn postgres(self) -> Result<sqlx::query::Query<'static, Postgres, PgArguments>, StoreError> {
+        use sqlx::Arguments as _;
+        let mut args = PgArguments::default();
+        for arg in self.args {
+            let added = match arg {
+                Arg::Int(value) => args.add(value),
+                Arg::Text(value) => args.add(value),
+                Arg::Bool(value) => args.add(value),
+                Arg::Json(value) => args.add(Json(value)),
+            };
+            added.map_err(sqlx::Error::Encode)?;
+        }
+        Ok(sqlx::query_with(AssertSqlSafe(Engine::Postgres.text(self.sql)), args))
+    }
+}
+
+fn lite(rows: Vec<SqliteRow>) -> Vec<Row> {
+    rows.into_iter().map(Row::Sqlite).collect()
+}
+
+fn pg(rows: Vec<PgRow>) -> Vec<Row> {
+    rows.into_iter().map(Row::Postgres).collect()
+}
+
+/// A type that a column can be read as, on both engines.
+pub(crate) trait Col:
+    for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
+{
+}
+
+impl<T> Col for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+
+/// A row of either engine.
+pub(crate) enum Row {
+    /// From SQLite.
+    Sqlite(SqliteRow),
+    /// From Postgres.
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// The column of that name.
+    pub(crate) fn get<T: Col>(&self, column: &str) -> Result<T, StoreError> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A JSONB column.
+    pub(crate) fn json<T: serde::de::DeserializeOwned + 'static>(&self, column: &str) -> Result<T, StoreError> {
+        let value: Json<Value> = self.get(column)?;
+        serde_json::from_value(value.0).map_err(|e| StoreError::corrupt(column, &e.to_string()))
+    }
+
+    /// A JSONB column that may be null.
+    pub(crate) fn json_opt(&self, column: &str) -> Result<Option<Value>, StoreError> {
+        Ok(self.get::<Option<Json<Value>>>(column)?.map(|json| json.0))
+    }
+
+    /// A TEXT column that holds the spelling of a `T`.
+    pub(crate) fn parse<T: FromStr>(&self, column: &str) -> Result<T, StoreError> {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|_| StoreError::corrupt(column, &text))
+    }
+
+    /// A TEXT column that may be null and else holds the spelling of a `T`.
+    pub(crate) fn parse_opt<T: FromStr>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|t| t.parse().map_err(|_| StoreError::corrupt(column, &t))).transpose()
+    }
+
+    /// A BIGINT column that counts something.
+    pub(crate) fn count(&self, column: &str) -> Result<u64, StoreError> {
+        let number: i64 = self.get(column)?;
+        u64::try_from(number).map_err(|_| StoreError::corrupt(column, &number.to_string()))
+    }
+}

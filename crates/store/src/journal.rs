@@ -1,0 +1,182 @@
+//! The books as people read them: trial balance, statements, postings.
+
+use std::collections::BTreeMap;
+
+use interline_domain::{Micros, OrderId, Timestamp};
+
+use crate::{
+    Store,
+    db::{Row, q},
+    error::StoreError,
+    rows::time,
+};
+
+/// Postings read at a time; a whole journal is never in memory twice.
+const PAGE_ROWS: i64 = 50_000;
+
+/// A line of a trial balance; `balance` is debit less credit.
+#[derive(Debug, Clone)]
+pub struct BalanceLine {
+    /// The account.
+    pub account: String,
+    /// Its currency.
+    pub currency: String,
+    /// The sum of its debits.
+    pub debit: Micros,
+    /// The sum of its credits, as a positive amount.
+    pub credit: Micros,
+}
+
+/// A posting.
+#[derive(Debug, Clone)]
+pub struct JournalEntry {
+    /// Its business key.
+    pub key: String,
+    /// When it was posted.
+    pub at: Timestamp,
+    /// Why, where a person gave a reason.
+    pub reason: Option<String>,
+    /// Its entries.
+    pub lines: Vec<JournalLine>,
+}
+
+/// An entry of a posting; debit positive.
+#[derive(Debug, Clone)]
+pub struct JournalLine {
+    /// The account.
+    pub account: String,
+    /// Its currency.
+    pub currency: String,
+    /// How much.
+    pub amount: Micros,
+}
+
+/// The movements of an account.
+#[derive(Debug, Clone)]
+pub struct StatementOf {
+    /// The account.
+    pub account: String,
+    /// Its currency.
+    pub currency: String,
+    /// Its balance before the first movement.
+    pub opening: Micros,
+    /// The movements in the order of posting.
+    pub lines: Vec<StatementLine>,
+}
+
+/// One movement.
+#[derive(Debug, Clone)]
+pub struct StatementLine {
+    /// When it was posted.
+    pub at: Timestamp,
+    /// The posting's key.
+    pub key: String,
+    /// How much, debit positive.
+    pub amount: Micros,
+}
+
+impl Store {
+    /// Debits and credits of every account, of the postings from `from` up to, not including, `to`.
+    pub async fn trial_balance(&self, from: Timestamp, to: Timestamp) -> Result<Vec<BalanceLine>, StoreError> {
+        let text = "SELECT e.account, e.currency,
+                    CAST(COALESCE(SUM(e.amount) FILTER (WHERE e.amount > 0), 0) AS BIGINT) AS debit,
+                    CAST(COALESCE(SUM(-e.amount) FILTER (WHERE e.amount < 0), 0) AS BIGINT) AS credit
+                    FROM entries e JOIN transactions t ON t.id = e.transaction_id
+                    WHERE t.posted_at >= $1 AND t.posted_at < $2 GROUP BY e.account, e.currency ORDER BY e.account";
+        let rows = q(text).bind(from.millis()).bind(to.millis()).all(&*self.db).await?;
+        let read = |row: &Row| {
+            Ok(BalanceLine {
+                account: row.get("account")?,
+                currency: row.get("currency")?,
+                debit: Micros::new(row.get("debit")?),
+                credit: Micros::new(row.get("credit")?),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// The movements of one account from `from` up to, not including, `to`; `None` if it has no entry at all.
+    pub async fn statement(
+        &self,
+        account: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Option<StatementOf>, StoreError> {
+        let text = "SELECT currency FROM entries WHERE account = $1 LIMIT 1";
+        let Some(row) = q(text).bind(account).opt(&*self.db).await? else { return Ok(None) };
+        let text = "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS opening
+                    FROM entries e JOIN transactions t ON t.id = e.transaction_id WHERE e.account = $1 AND t.posted_at < $2";
+        let opening = q(text).bind(account).bind(from.millis()).one(&*self.db).await?.get("opening")?;
+        let text = "SELECT t.posted_at, t.key, e.amount FROM entries e JOIN transactions t ON t.id = e.transaction_id
+                    WHERE e.account = $1 AND t.posted_at >= $2 AND t.posted_at < $3 ORDER BY e.account_version, e.id";
+        let rows = q(text).bind(account).bind(from.millis()).bind(to.millis()).all(&*self.db).await?;
+        let read = |row: &Row| {
+            Ok(StatementLine {
+                at: time(row, "posted_at")?,
+                key: row.get("key")?,
+                amount: Micros::new(row.get("amount")?),
+            })
+        };
+        let lines = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok(Some(StatementOf {
+            account: account.to_owned(),
+            currency: row.get("currency")?,
+            opening: Micros::new(opening),
+            lines,
+        }))
+    }
+
+    /// The postings of an order, in their order.
+    pub async fn postings_of(&self, order: OrderId) -> Result<Vec<JournalEntry>, StoreError> {
+        let text = "SELECT t.id, t.key, t.posted_at, t.reason, e.account, e.currency, e.amount
+                    FROM transactions t JOIN entries e ON e.transaction_id = t.id
+                    WHERE t.id IN (SELECT transaction_id FROM entries WHERE order_id = $1) ORDER BY t.id, e.id";
+        gathered(&q(text).bind(order.0).all(&*self.db).await?)
+    }
+
+    /// The postings from `from` up to, not including, `to`, in their order. `after` is the id that the page before
+    /// returned (0 at first); the second value is the next one, or `None` at the end.
+    pub async fn journal_page(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        after: i64,
+    ) -> Result<(Vec<JournalEntry>, Option<i64>), StoreError> {
+        let text =
+            "SELECT id FROM transactions WHERE id > $1 AND posted_at >= $2 AND posted_at < $3 ORDER BY id LIMIT $4";
+        let heads = q(text).bind(after).bind(from.millis()).bind(to.millis()).bind(PAGE_ROWS).all(&*self.db).await?;
+        let Some(last) = heads.last() else { return Ok((Vec::new(), None)) };
+        let last: i64 = last.get("id")?;
+        let text = "SELECT t.id, t.key, t.posted_at, t.reason, e.account, e.currency, e.amount
+                    FROM transactions t JOIN entries e ON e.transaction_id = t.id
+                    WHERE t.id > $1 AND t.id <= $2 AND t.posted_at >= $3 AND t.posted_at < $4 ORDER BY t.id, e.id";
+        let rows = q(text).bind(after).bind(last).bind(from.millis()).bind(to.millis()).all(&*self.db).await?;
+        Ok((gathered(&rows)?, Some(last)))
+    }
+}
+
+/// Rows of entries gathered into their postings.
+fn gathered(rows: &[Row]) -> Result<Vec<JournalEntry>, StoreError> {
+    let mut postings: BTreeMap<i64, JournalEntry> = BTreeMap::new();
+    for row in rows {
+        let id: i64 = row.get("id")?;
+        if let std::collections::btree_map::Entry::Vacant(e) = postings.entry(id) {
+            let head = JournalEntry {
+                key: row.get("key")?,
+                at: time(row, "posted_at")?,
+                reason: row.get("reason")?,
+                lines: Vec::new(),
+            };
+            e.insert(head);
+        }
+        let line = JournalLine {
+            account: row.get("account")?,
+            currency: row.get("currency")?,
+            amount: Micros::new(row.get("amount")?),
+        };
+        if let Some(posting) = postings.get_mut(&id) {
+            posting.lines.push(line);
+        }
+    }
+    Ok(postings.into_values().collect())
+}

@@ -1,0 +1,90 @@
+//! Durable truth on SQLite or Postgres: orders, attempts, entries, catalogue, keys, what is due and cases.
+//!
+//! To add a table: put it into both migrations, its row into [`rows`] (or a record beside its reads), and its columns into
+//! `tables` if groups write it. Every statement is written once; where the engines differ it says so in braces
+//! ([`Engine::text`]) or stands in `sets`.
+
+mod accounts;
+mod apply;
+mod catalogue;
+mod db;
+mod error;
+mod journal;
+mod load;
+mod reads;
+mod rows;
+mod schema;
+mod secrets;
+mod sets;
+mod tables;
+mod verify;
+mod work;
+mod workers;
+mod writer;
+
+use std::sync::Arc;
+
+pub use accounts::{AccountRecord, KeyRecord};
+pub use apply::{Applied, Desired, DesiredKey, DesiredService, DesiredUpstream};
+pub use catalogue::{
+    CatalogueRows, CurrencyRecord, ListingRecord, OfferRecord, SellPrice, ServiceRecord, UpstreamKey, UpstreamRecord,
+    UpstreamSettings, UpstreamStateRecord,
+};
+use db::Db;
+pub use db::Engine;
+pub use error::StoreError;
+use interline_domain::Timestamp;
+pub use journal::{BalanceLine, JournalEntry, JournalLine, StatementLine, StatementOf};
+use moka::sync::Cache;
+pub use reads::{EventLine, OrderFilter, UpstreamBookLine};
+pub use rows::{AttemptRow, CaseRow, DueKind, DueRow, OrderRow, Tags};
+pub use secrets::{MasterKey, new_master_key};
+pub use verify::{Checked, Verified};
+pub use work::{Booked, FloorPassed, Needs, UpstreamBooks, Work, attempt_tags, order_tags};
+pub use workers::{BootLock, UpstreamExposure};
+pub use writer::{GROUP_MAX, Lane, Operation, Writer};
+
+/// Keys kept in memory.
+const KEYS_CACHED_MAX: u64 = 10_000;
+/// A key read just before a change and remembered just after it is forgotten after this at the latest.
+const KEYS_CACHED_FOR: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// The store: one database, one writer, the secrets' key and the keys in memory.
+pub struct Store {
+    db: Arc<Db>,
+    writer: Writer,
+    master_key: MasterKey,
+    key_cache: Cache<String, Option<KeyRecord>>,
+}
+
+impl Store {
+    /// Opens `url`, brings its schema up to date and checks that the master key fits. Must run inside a Tokio runtime.
+    pub async fn open(url: &str, master_key: MasterKey, now: Timestamp) -> Result<Self, StoreError> {
+        let db = Arc::new(Db::open(url).await?);
+        schema::migrate(&db).await?;
+        let (writer, _ends_with_its_last_handle) = Writer::start(Arc::clone(&db));
+        let store = Self {
+            db,
+            writer,
+            master_key,
+            key_cache: Cache::builder().max_capacity(KEYS_CACHED_MAX).time_to_live(KEYS_CACHED_FOR).build(),
+        };
+        store.check_master_key(now).await?;
+        Ok(store)
+    }
+
+    /// The writer, through which every change of orders and books goes.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        self.db.engine()
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

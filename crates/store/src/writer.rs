@@ -1,0 +1,310 @@
+//! The writer: one task per process that commits what is waiting in groups, and only then answers.
+//!
+//! It takes at once whatever waits (at most [`GROUP_MAX`] operations, no timer); the next group gathers while a commit runs.
+//! A group that fails is rolled back and done again in halves, so that one bad operation fails alone. A commit that is not
+//! acknowledged is read back before anything is answered.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use interline_ledger::LedgerAccount;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    db::{Db, Tx, q},
+    error::StoreError,
+    rows::DueKind,
+    tables,
+    work::{IdBlock, Needs, Work, Writes},
+};
+
+/// Most operations in one commit.
+pub const GROUP_MAX: usize = 256;
+/// Most operations that wait for the writer, per lane. A customer whose operation finds the lane full is told to come back.
+pub(crate) const QUEUE_MAX: usize = 4_096;
+/// Ids set aside at a time.
+const ORDER_IDS: i64 = 256;
+const ROW_IDS: i64 = 65_536;
+/// Most row ids that one operation may use.
+const ROW_IDS_PER_OPERATION: i64 = 512;
+/// How often a whole group is tried again when somebody else was quicker.
+const CONFLICTS_MAX: u32 = 5;
+/// How long a commit without an acknowledgement is asked after.
+const READ_BACK_MAX: Duration = Duration::from_mins(1);
+
+/// One change of state, decided in memory between the reads and the writes of its group.
+pub trait Operation: Send + Sync + 'static {
+    /// What it answers once it is durable.
+    type Reply: Send + 'static;
+
+    /// Names the rows it reads or changes.
+    fn needs(&self, needs: &mut Needs);
+
+    /// Names the accounts with a stored balance that it reads or posts to, now that its rows are known.
+    fn accounts(&self, work: &Work, accounts: &mut BTreeSet<LedgerAccount>);
+
+    /// Decides. It may be called again on fresh rows when the group is done again. An operation that refuses must not have
+    /// changed anything.
+    fn decide(&self, work: &mut Work) -> Self::Reply;
+}
+
+/// In which lane an operation waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A customer waits for it.
+    Customer,
+    /// Background work: at most half of a group while customers wait.
+    Background,
+}
+
+/// A handle on the writer; cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    customers: mpsc::Sender<Box<dyn Waiting>>,
+    background: mpsc::Sender<Box<dyn Waiting>>,
+}
+
+impl Writer {
+    /// Starts the writer of this process. It ends when the last handle is dropped and its queues are empty.
+    pub(crate) fn start(db: Arc<Db>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (customers, customer_lane) = mpsc::channel(QUEUE_MAX);
+        let (background, background_lane) = mpsc::channel(QUEUE_MAX);
+        let task = Loop { db, orders: IdBlock::default(), rows: IdBlock::default() };
+        let handle = tokio::spawn(task.run(customer_lane, background_lane));
+        (Self { customers, background }, handle)
+    }
+
+    /// Hands an operation over and waits until it is durable.
+    pub async fn run<O: Operation>(&self, lane: Lane, operation: O) -> Result<O::Reply, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Box::new(Item { operation, reply: None, answer: Some(answer) });
+        match lane {
+            Lane::Customer => self.customers.try_send(waiting).map_err(|_| StoreError::Busy)?,
+            Lane::Background => self.background.send(waiting).await.map_err(|_| StoreError::Busy)?,
+        }
+        answered.await.unwrap_or(Err(StoreError::Busy))
+    }
+}
+
+/// An operation in the queue, its reply type forgotten.
+trait Waiting: Send {
+    fn needs(&self, needs: &mut Needs);
+    fn accounts(&self, work: &Work, accounts: &mut BTreeSet<LedgerAccount>);
+    fn decide(&mut self, work: &mut Work);
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Item<O: Operation> {
+    operation: O,
+    reply: Option<O::Reply>,
+    answer: Option<oneshot::Sender<Result<O::Reply, StoreError>>>,
+}
+
+impl<O: Operation> Waiting for Item<O> {
+    fn needs(&self, needs: &mut Needs) {
+        self.operation.needs(needs);
+    }
+
+    fn accounts(&self, work: &Work, accounts: &mut BTreeSet<LedgerAccount>) {
+        self.operation.accounts(work, accounts);
+    }
+
+    fn decide(&mut self, work: &mut Work) {
+        self.reply = Some(self.operation.decide(work));
+    }
+
+    fn answer(mut self: Box<Self>, outcome: Result<(), StoreError>) {
+        let reply = outcome.and_then(|()| self.reply.take().ok_or(StoreError::Busy));
+        if let Some(answer) = self.answer.take() {
+            // Whoever asked may have gone away; what was decided stands.
+            let _ = answer.send(reply);
+        }
+    }
+}
+
+struct Loop {
+    db: Arc<Db>,
+    orders: IdBlock,
+    rows: IdBlock,
+}
+
+type Group = Vec<Box<dyn Waiting>>;
+
+impl Loop {
+    async fn run(
+        mut self,
+        mut customers: mpsc::Receiver<Box<dyn Waiting>>,
+        mut background: mpsc::Receiver<Box<dyn Waiting>>,
+    ) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                Some(first) = customers.recv() => first,
+                Some(first) = background.recv() => first,
+                else => return,
+            };
+            let mut group = vec![first];
+            while group.len() < GROUP_MAX / 2
+                && let Ok(next) = background.try_recv()
+            {
+                group.push(next);
+            }
+            while group.len() < GROUP_MAX
+                && let Ok(next) = customers.try_recv()
+            {
+                group.push(next);
+            }
+            self.write(group).await;
+        }
+    }
+
+    /// Writes a group; on failure its halves, down to single operations, which fail alone.
+    async fn write(&mut self, group: Group) {
+        let mut stack = vec![group];
+        while let Some(mut group) = stack.pop() {
+            let mut outcome = self.commit(&mut group).await;
+            for _ in 0..CONFLICTS_MAX {
+                match &outcome {
+                    Err(error) if error.is_conflict() => outcome = self.commit(&mut group).await,
+                    _ => break,
+                }
+            }
+            match outcome {
+                Ok(()) => group.into_iter().for_each(|item| item.answer(Ok(()))),
+                Err(error) if group.len() == 1 || error.is_away() => fail(group, error),
+                Err(error) => {
+                    tracing::debug!(operations = group.len(), %error, "a group failed and is done again in halves");
+                    let later = group.split_off(group.len() / 2);
+                    stack.push(later);
+                    stack.push(group);
+                }
+            }
+        }
+    }
+
+    async fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        self.set_ids_aside(group.len()).await?;
+        let mut needs = Needs::default();
+        group.iter().for_each(|item| item.needs(&mut needs));
+        let mut tx = self.db.begin().await?;
+        let mut work = Work::default();
+        (work.ids.orders, work.ids.rows) = (self.orders.clone(), self.rows.clone());
+        work.load(&mut tx, &needs).await?;
+        let mut accounts = BTreeSet::new();
+        group.iter().for_each(|item| item.accounts(&work, &mut accounts));
+        work.load_balances(&mut tx, &accounts).await?;
+        group.iter_mut().for_each(|item| item.decide(&mut work));
+        // Never handed out again, even if this group is rolled back: a reader may have seen them.
+        (self.orders, self.rows) = (work.ids.orders.clone(), work.ids.rows.clone());
+        work.store(&mut tx).await?;
+        let witness = Witness::of(&work.writes);
+        match tx.commit().await {
+            Ok(()) => Ok(()),
+            Err(error) => self.read_back(witness, error).await,
+        }
+    }
+
+    /// A commit without an acknowledgement may have happened. One row of it tells about all of it.
+    async fn read_back(&self, witness: Option<Witness>, error: StoreError) -> Result<(), StoreError> {
+        let Some(witness) = witness else { return Err(error) };
+        tracing::warn!(%error, "a commit was not acknowledged; reading it back");
+        let started = Instant::now();
+        loop {
+            match witness.is_there(&self.db).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(error),
+                Err(_) if started.elapsed() < READ_BACK_MAX => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(_) => return Err(StoreError::Uncertain),
+            }
+        }
+    }
+
+    async fn set_ids_aside(&mut self, operations: usize) -> Result<(), StoreError> {
+        let operations = i64::try_from(operations).unwrap_or(i64::MAX / ROW_IDS_PER_OPERATION);
+        if self.orders.left() < operations {
+            self.orders = set_aside(&self.db, "orders", ORDER_IDS.max(operations)).await?;
+        }
+        if self.rows.left() < operations * ROW_IDS_PER_OPERATION {
+            self.rows = set_aside(&self.db, "rows", ROW_IDS.max(operations * ROW_IDS_PER_OPERATION)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Sets ids aside in a commit of its own: gaps are harmless, twins are not.
+async fn set_aside(db: &Db, name: &str, count: i64) -> Result<IdBlock, StoreError> {
+    let mut tx = db.begin().await?;
+    let text = "UPDATE counters SET value = value + $1 WHERE name = $2 RETURNING value";
+    let last: i64 = q(text).bind(count).bind(name).one(&mut tx).await?.get("value")?;
+    tx.commit().await?;
+    Ok(IdBlock { next: last - count + 1, end: last + 1 })
+}
+
+/// Tells each operation of a group that failed as a whole; the error itself goes to the first, and to the log.
+fn fail(group: Group, error: StoreError) {
+    tracing::error!(operations = group.len(), %error, "a write failed");
+    let uncertain = matches!(error, StoreError::Uncertain);
+    let mut first = Some(error);
+    for item in group {
+        let like_it = if uncertain { StoreError::Uncertain } else { StoreError::Busy };
+        item.answer(Err(first.take().unwrap_or(like_it)));
+    }
+}
+
+/// A row that is there exactly if its group was committed.
+struct Witness {
+    table: &'static str,
+    id: i64,
+}
+
+impl Witness {
+    fn of(writes: &Writes) -> Option<Self> {
+        let transaction = writes.transactions.first().map(|t| Self { table: "transactions", id: t.id });
+        transaction.or_else(|| writes.events.first().map(|e| Self { table: "events", id: e.id }))
+    }
+
+    async fn is_there(&self, db: &Db) -> Result<bool, StoreError> {
+        let text = match self.table {
+            "transactions" => "SELECT id FROM transactions WHERE id = $1",
+            _ => "SELECT id FROM events WHERE id = $1",
+        };
+        Ok(q(text).bind(self.id).opt(db).await?.is_some())
+    }
+}
+
+impl Work {
+    /// Writes everything that was decided: one statement per table.
+    async fn store(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let w = &self.writes;
+        let orders: Vec<_> = w.orders.iter().filter_map(|id| self.orders.get(id)).collect();
+        tables::ORDERS.write(tx, &orders).await?;
+        let attempts: Vec<_> = w.attempts.iter().filter_map(|id| self.attempts.get(id)).collect();
+        tables::ATTEMPTS.write(tx, &attempts).await?;
+        let balances: Vec<_> = w.balances.iter().filter_map(|name| self.balances.get(name)).collect();
+        tables::BALANCES.write(tx, &balances).await?;
+        tables::TRANSACTIONS.write(tx, &w.transactions).await?;
+        tables::ENTRIES.write(tx, &w.entries).await?;
+        tables::EVENTS.write(tx, &w.events).await?;
+        tables::FINDINGS.write(tx, &w.findings).await?;
+        let cases: Vec<_> = w.cases.iter().filter_map(|id| self.cases.get(id)).collect();
+        tables::CASES.write(tx, &cases).await?;
+        let due: Vec<_> = w.due.values().collect();
+        tables::DUE.write(tx, &due).await?;
+        for kind in [DueKind::Status, DueKind::Cancel, DueKind::Catalogue, DueKind::Balance] {
+            let subjects: Vec<&str> = w.not_due.iter().filter(|d| d.0 == kind.name()).map(|d| d.1.as_str()).collect();
+            if !subjects.is_empty() {
+                let text = "DELETE FROM due WHERE kind = $2 AND subject IN {texts}";
+                q(text).bind(json!(subjects)).bind(kind.name()).run(&mut *tx).await?;
+            }
+        }
+        tables::RECENT_ORDERS_NEW.write(tx, &w.recent_new).await?;
+        tables::RECENT_ORDERS.write(tx, &w.recent_again).await?;
+        tables::READINGS.write(tx, &w.readings).await?;
+        let states: Vec<_> = w.upstream_state.values().collect();
+        tables::UPSTREAM_STATE.write(tx, &states).await
+    }
+}

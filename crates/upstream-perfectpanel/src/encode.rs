@@ -1,0 +1,143 @@
+//! Calls as the form that panels take: `key`, `action` and the action's fields (`protocol.md` §1.2, §1.4).
+
+use interline_domain::OrderKind;
+use interline_upstream::{Call, Endpoint, Method, Request, Submission};
+use secrecy::ExposeSecret;
+
+/// The request that makes `call`.
+pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Request {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("key", endpoint.key.expose_secret());
+    for (name, value) in fields(call) {
+        form.append_pair(name, &value);
+    }
+    Request {
+        method: Method::Post,
+        url: endpoint.url.clone(),
+        headers: vec![
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+            ("accept", "application/json".to_owned()),
+        ],
+        body: form.finish().into_bytes(),
+    }
+}
+
+/// Everything but the key.
+fn fields(call: &Call) -> Vec<(&str, String)> {
+    match call {
+        Call::Catalogue => vec![action("services")],
+        Call::Balance => vec![action("balance")],
+        Call::Submit(order) => submission(order),
+        // Not every panel takes a list of one, so one order is asked for by the older form.
+        Call::Status(ids) => match ids.as_slice() {
+            [id] => vec![action("status"), ("order", id.clone())],
+            _ => vec![action("status"), ("orders", ids.join(","))],
+        },
+        Call::Cancel(ids) => vec![action("cancel"), ("orders", ids.join(","))],
+    }
+}
+
+/// The field that names the action.
+fn action(name: &str) -> (&'static str, String) {
+    ("action", name.to_owned())
+}
+
+/// The order's own fields, then those parameters of the offer that the order does not name.
+fn submission(order: &Submission) -> Vec<(&str, String)> {
+    let mut fields = vec![action("add"), ("service", order.service.clone())];
+    match &order.kind {
+        OrderKind::Default { link, quantity } => {
+            fields.push(("link", link.clone()));
+            fields.push(("quantity", quantity.to_string()));
+        }
+    }
+    for (name, value) in &order.params {
+        // A panel that ignores case would see `Key` or `Link` as a second value of a field that is already there.
+        let taken =
+            name.eq_ignore_ascii_case("key") || fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if !taken {
+            fields.push((name.as_str(), value.clone()));
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "k+e&y=%7";
+
+    fn sent(call: &Call) -> Vec<(String, String)> {
+        let endpoint = Endpoint { url: "https://panel.example/api/v2".to_owned(), key: KEY.into() };
+        let request = request(&endpoint, call);
+        assert!(request.method == Method::Post && request.url == endpoint.url);
+        form_urlencoded::parse(&request.body).into_owned().collect()
+    }
+
+    fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn each_call_sends_its_documented_fields() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        for (call, fields) in [
+            (Call::Catalogue, vec![("key", KEY), ("action", "services")]),
+            (Call::Balance, vec![("key", KEY), ("action", "balance")]),
+            (Call::Status(ids(&["7"])), vec![("key", KEY), ("action", "status"), ("order", "7")]),
+            (Call::Status(ids(&["7", "ord_8"])), vec![("key", KEY), ("action", "status"), ("orders", "7,ord_8")]),
+            (Call::Cancel(ids(&["7"])), vec![("key", KEY), ("action", "cancel"), ("orders", "7")]),
+            (Call::Cancel(ids(&["7", "8"])), vec![("key", KEY), ("action", "cancel"), ("orders", "7,8")]),
+        ] {
+            assert_eq!(sent(&call), pairs(&fields), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_an_offer_do_not_override_the_order() {
+        let params = ["KEY", "Action", "service", "link", "Quantity", "country", "runs"];
+        let call = Call::Submit(Submission {
+            service: "12".to_owned(),
+            kind: OrderKind::Default { link: "https://a.example/?q=1&r=+%2B".to_owned(), quantity: 50 },
+            params: params.iter().map(|name| ((*name).to_owned(), "offer".to_owned())).collect(),
+        });
+        let fields = [
+            ("key", KEY),
+            ("action", "add"),
+            ("service", "12"),
+            ("link", "https://a.example/?q=1&r=+%2B"),
+            ("quantity", "50"),
+            ("country", "offer"),
+            ("runs", "offer"),
+        ];
+        assert_eq!(sent(&call), pairs(&fields));
+    }
+
+    proptest! {
+        /// Whatever a link, a service id or a parameter is made of, the panel reads exactly that, once.
+        #[test]
+        fn what_is_sent_is_what_is_read(
+            service in any::<String>(),
+            link in prop_oneof![any::<String>(), "[+%&=;,#?/ a-zé\u{1F600}]{0,40}"],
+            quantity in any::<u64>(),
+            extra in any::<String>(),
+        ) {
+            let params = [("extra".to_owned(), extra.clone())].into();
+            let kind = OrderKind::Default { link: link.clone(), quantity };
+            let fields = sent(&Call::Submit(Submission { service: service.clone(), kind, params }));
+            let quantity = quantity.to_string();
+            let wanted = [
+                ("key", KEY),
+                ("action", "add"),
+                ("service", service.as_str()),
+                ("link", link.as_str()),
+                ("quantity", quantity.as_str()),
+                ("extra", extra.as_str()),
+            ];
+            prop_assert_eq!(fields, pairs(&wanted));
+        }
+    }
+}

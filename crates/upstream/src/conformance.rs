@@ -1,0 +1,307 @@
+//! The suite that every dialect passes before it has tests of its own.
+//!
+//! A dialect brings data ([`Fixtures`]): real answers with what they say, and errors that nobody has listed. What must
+//! hold whatever the wire format is written down here: where the key stands, that damaged or foreign answers never
+//! become a verdict, a state or a catalogue, that a refusal stays one behind a failing proxy, and that nothing is read
+//! about orders that were not asked for.
+
+use interline_domain::StatusWord;
+use secrecy::SecretString;
+
+use crate::{
+    ActiveTarget, Answer, Call, CancelAnswer, Dialect, Endpoint, Evidence, Fault, Reported, Response, Submission,
+    SubmitOutcome,
+};
+
+/// The key in the suite's requests: letters and digits, which no encoding changes.
+const KEY: &str = "suiteKey7Qm4Zt9";
+
+/// The host in the suite's requests.
+const HOST: &str = "https://upstream.example/";
+
+/// Order ids in the suite's calls.
+const ORDERS: [&str; 2] = ["900001", "900002"];
+
+/// `Retry-After` in the suite's answers, in milliseconds.
+const RETRY_AFTER_MS: u64 = 7_000;
+
+const PAGE: &str = "<!DOCTYPE html><html><title>Just a moment...</title><body>error 123456</body></html>";
+
+/// Answers in which no dialect can read anything.
+const FOREIGN: [(u16, &str); 19] = [
+    (200, ""),
+    (200, " \r\n"),
+    (204, ""),
+    (301, ""),
+    (403, PAGE),
+    (404, ""),
+    (200, PAGE),
+    (502, PAGE),
+    (500, "Internal Server Error 123456"),
+    (500, "{}"),
+    (200, "OK"),
+    (200, "null"),
+    (200, "true"),
+    (200, "123456"),
+    (200, "\"\""),
+    (200, "[]"),
+    (200, "{}"),
+    (200, "[null,[],{}]"),
+    (200, "{\"a\":{\"b\":[1,\"2\",null]}}"),
+];
+
+/// The one place of a request where a dialect puts the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// In the query of the address.
+    Url,
+    /// In a header.
+    Header,
+    /// In the body.
+    Body,
+}
+
+/// A real answer and what it says.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// What was asked.
+    pub call: Call,
+    /// What came back.
+    pub response: Response,
+    /// What that means.
+    pub answer: Answer,
+}
+
+/// What a dialect brings to the suite.
+#[derive(Debug, Clone)]
+pub struct Fixtures {
+    /// Where the key belongs.
+    pub key_place: KeyPlace,
+    /// An order of this dialect's upstreams; its service and its target are letters, digits and `-`.
+    pub submission: Submission,
+    /// Answers that can be read: at least one of each kind that the suite names.
+    pub told: Vec<Told>,
+    /// Errors in this dialect's shape whose text or code nobody has listed, under statuses other than 429.
+    pub unlisted: Vec<Response>,
+}
+
+/// Runs the suite.
+///
+/// # Panics
+/// When the dialect breaks a rule, or the fixtures leave out a kind of answer.
+pub fn check(dialect: &dyn Dialect, fixtures: &Fixtures) {
+    assert!(!dialect.name().is_empty(), "a dialect has a name");
+    let limits = dialect.capabilities();
+    assert!(limits.status_batch_max > 0 && limits.cancel_batch_max > 0, "a batch holds an order");
+    assert_covered(fixtures);
+    for call in calls(dialect, &fixtures.submission) {
+        assert_encoded(dialect, fixtures.key_place, &call);
+        for response in foreign() {
+            assert_silent(dialect, &call, &response);
+        }
+        for response in &fixtures.unlisted {
+            assert_silent(dialect, &call, response);
+        }
+        assert_slowed_down(dialect, &call);
+    }
+    for told in &fixtures.told {
+        let answer = dialect.decode(&told.call, &told.response);
+        assert_eq!(answer, told.answer, "{}", shown(&told.call, &told.response));
+        assert_damaged_is_silent(dialect, told);
+        assert_refusal_stays(dialect, told);
+        assert_strangers_are_not_read(dialect, told);
+    }
+}
+
+/// Every kind of call, with one order and with several where there is a list.
+fn calls(dialect: &dyn Dialect, submission: &Submission) -> Vec<Call> {
+    let limits = dialect.capabilities();
+    let orders = |max: usize| ORDERS.iter().take(max).map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    vec![
+        Call::Catalogue,
+        Call::Balance,
+        Call::Submit(submission.clone()),
+        Call::Status(orders(1)),
+        Call::Status(orders(limits.status_batch_max)),
+        Call::Cancel(orders(1)),
+        Call::Cancel(orders(limits.cancel_batch_max)),
+    ]
+}
+
+/// Answers from which nothing follows: pages, fragments, other formats, nesting without end, bytes that are no text.
+fn foreign() -> Vec<Response> {
+    let mut responses: Vec<Response> = FOREIGN.iter().map(|(status, body)| response(*status, body)).collect();
+    for nested in ["[", "{\"a\":", "<a>"] {
+        responses.push(response(200, &nested.repeat(100_000)));
+    }
+    responses.push(Response { status: 200, retry_after_ms: None, body: vec![0xFF, 0x00, 0xFE, b'{', b'}'] });
+    responses.push(response(500, &"long \u{0}\u{7} text \u{1F600}\r\n".repeat(500)));
+    responses
+}
+
+fn response(status: u16, body: &str) -> Response {
+    Response { status, retry_after_ms: None, body: body.as_bytes().to_vec() }
+}
+
+/// The fixtures show every kind of answer that the dialect must read.
+fn assert_covered(fixtures: &Fixtures) {
+    let kinds: [(&str, fn(&Told) -> bool); 8] = [
+        ("an accepted submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Accepted { .. }))),
+        ("a refused submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)))),
+        ("a submission put off", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Busy { .. }))),
+        ("a catalogue", |told| matches!(&told.answer, Answer::Catalogue(listings) if !listings.is_empty())),
+        ("a balance", |told| matches!(&told.answer, Answer::Balance(_))),
+        ("states of several orders, one of them unknown", is_mixed_status),
+        ("a granted cancellation", |told| says_of_cancel(told, |said| *said == CancelAnswer::Requested)),
+        ("a refused cancellation", |told| says_of_cancel(told, |said| *said != CancelAnswer::Requested)),
+    ];
+    for (kind, shows) in kinds {
+        assert!(fixtures.told.iter().any(shows), "the fixtures lack {kind}");
+    }
+    assert!(!fixtures.unlisted.is_empty(), "the fixtures lack an error that is not listed");
+}
+
+fn is_mixed_status(told: &Told) -> bool {
+    let (Call::Status(asked), Answer::Status(said)) = (&told.call, &told.answer) else { return false };
+    let known = |id: &String| matches!(said.get(id), Some(Reported::Known(_)));
+    asked.iter().any(known) && !asked.iter().all(known)
+}
+
+fn says_of_cancel(told: &Told, says: impl Fn(&CancelAnswer) -> bool) -> bool {
+    matches!(&told.answer, Answer::Cancel(said) if said.values().any(&says))
+}
+
+/// The request is the same each time, names what it is about, goes where the operator said, and holds the key once, in
+/// its place.
+fn assert_encoded(dialect: &dyn Dialect, place: KeyPlace, call: &Call) {
+    let endpoint = Endpoint { url: format!("{HOST}api/v2"), key: SecretString::from(KEY) };
+    let (one, other) = (dialect.encode(&endpoint, call), dialect.encode(&endpoint, call));
+    let same = one.method == other.method && one.url == other.url && one.headers == other.headers;
+    assert!(same && one.body == other.body, "{call:?} is encoded in two ways");
+    assert!(one.url.starts_with(HOST), "{call:?} leaves its host");
+
+    let body = String::from_utf8_lossy(&one.body);
+    let keys = |text: &str| text.matches(KEY).count();
+    let seen = [keys(&one.url), one.headers.iter().map(|(_, value)| keys(value)).sum::<usize>(), keys(&body)];
+    let wanted = match place {
+        KeyPlace::Url => [1, 0, 0],
+        KeyPlace::Header => [0, 1, 0],
+        KeyPlace::Body => [0, 0, 1],
+    };
+    assert_eq!(seen, wanted, "the key in the address, the headers and the body of {call:?}");
+
+    let sent = format!("{} {body}", one.url);
+    for name in named_in(call) {
+        assert!(sent.contains(&name), "{call:?} does not say `{name}`");
+    }
+}
+
+/// What a request for `call` must name.
+fn named_in(call: &Call) -> Vec<String> {
+    match call {
+        Call::Catalogue | Call::Balance => Vec::new(),
+        Call::Submit(order) => {
+            let (service, target) = (order.service.clone(), order.kind.target().to_owned());
+            let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            assert!(plain(&service) && plain(&target), "the suite's submission is spelled alike in every encoding");
+            vec![service, target, order.kind.quantity().to_string()]
+        }
+        Call::Status(orders) | Call::Cancel(orders) => orders.clone(),
+    }
+}
+
+/// Nothing follows from `response`: no verdict, no state, no consent, no catalogue and no balance, but evidence.
+fn assert_silent(dialect: &dyn Dialect, call: &Call, response: &Response) {
+    let answer = dialect.decode(call, response);
+    // An empty list may be the whole truth; anything longer has to be read.
+    let bare = response.body == b"[]" || response.body == b"{}";
+    let silent = match (call, &answer) {
+        (Call::Submit(_), Answer::Submit(SubmitOutcome::Unknown(evidence)))
+        | (
+            Call::Catalogue | Call::Balance | Call::Status(_) | Call::Cancel(_),
+            Answer::Fault(Fault::Unreadable(evidence)),
+        ) => is_sound(evidence, response),
+        (Call::Catalogue, Answer::Catalogue(listings)) => bare && listings.is_empty(),
+        (Call::Status(_), Answer::Status(said)) => {
+            said.values().all(|said| matches!(said, Reported::Error(_))) && (bare || !said.is_empty())
+        }
+        (Call::Cancel(_), Answer::Cancel(said)) => {
+            !said.values().any(|said| *said == CancelAnswer::Requested) && (bare || !said.is_empty())
+        }
+        _ => false,
+    };
+    assert!(silent, "{} must say nothing, but: {answer:?}", shown(call, response));
+}
+
+/// Evidence says what was seen, in a form that may be stored and shown.
+fn is_sound(evidence: &Evidence, response: &Response) -> bool {
+    evidence.status == Some(response.status)
+        && !evidence.reason.is_empty()
+        && evidence.excerpt.chars().count() <= 512
+        && !evidence.excerpt.chars().any(char::is_control)
+}
+
+/// 429 without a readable word means "later", and says when.
+fn assert_slowed_down(dialect: &dyn Dialect, call: &Call) {
+    for body in ["", PAGE] {
+        let told = Response { retry_after_ms: Some(RETRY_AFTER_MS), ..response(429, body) };
+        let wanted = if matches!(call, Call::Submit(_)) {
+            let (retry_after_ms, active_target) = (Some(RETRY_AFTER_MS), ActiveTarget::No);
+            Answer::Submit(SubmitOutcome::Busy { retry_after_ms, active_target })
+        } else {
+            Answer::Fault(Fault::Busy(Some(RETRY_AFTER_MS)))
+        };
+        assert_eq!(dialect.decode(call, &told), wanted, "{}", shown(call, &told));
+    }
+}
+
+/// An answer that was cut off anywhere says nothing.
+fn assert_damaged_is_silent(dialect: &dyn Dialect, told: &Told) {
+    let whole = told.response.body.trim_ascii();
+    if !whole.starts_with(b"{") && !whole.starts_with(b"[") {
+        return;
+    }
+    for end in 0..whole.len() {
+        let body = whole.get(..end).unwrap_or_default().to_vec();
+        assert_silent(dialect, &told.call, &Response { status: 200, retry_after_ms: None, body });
+    }
+}
+
+/// The body decides before the status does: a proxy that puts its own status over a refusal does not change it.
+fn assert_refusal_stays(dialect: &dyn Dialect, told: &Told) {
+    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_))) {
+        return;
+    }
+    for status in [200, 400, 403, 500, 502, 503] {
+        let response = Response { status, ..told.response.clone() };
+        assert_eq!(dialect.decode(&told.call, &response), told.answer, "{}", shown(&told.call, &response));
+    }
+}
+
+/// States of several orders say nothing to somebody who asked about others.
+fn assert_strangers_are_not_read(dialect: &dyn Dialect, told: &Told) {
+    let strangers = || vec!["700000001".to_owned(), "700000002".to_owned()];
+    let call = match &told.call {
+        Call::Status(asked) if asked.len() > 1 => Call::Status(strangers()),
+        Call::Cancel(asked) if asked.len() > 1 => Call::Cancel(strangers()),
+        _ => return,
+    };
+    let read = match dialect.decode(&call, &told.response) {
+        Answer::Status(said) => said.values().any(has_news),
+        Answer::Cancel(said) => said.values().any(|said| *said == CancelAnswer::Requested),
+        Answer::Fault(_) => false,
+        Answer::Catalogue(_) | Answer::Balance(_) | Answer::Submit(_) => true,
+    };
+    assert!(!read, "{} is read for other orders", shown(&call, &told.response));
+}
+
+/// Whether something could follow from it.
+fn has_news(said: &Reported) -> bool {
+    matches!(said, Reported::Known(report) if report.word != StatusWord::Other)
+}
+
+/// A call and the beginning of its answer, for the message of a failed check.
+fn shown(call: &Call, response: &Response) -> String {
+    let body: String = String::from_utf8_lossy(&response.body).chars().take(200).collect();
+    format!("{call:?} answered by {} `{body}`", response.status)
+}

@@ -1,0 +1,65 @@
+//! The developers' commands, run as `cargo xtask …`.
+
+mod postgres;
+mod product;
+mod step;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    postgres::{Binaries, Cluster},
+    product::Workspace,
+};
+
+/// Developers' commands of Interline.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds the product, starts a throw-away Postgres and runs every test on both engines.
+    #[command(after_help = "Example: cargo xtask test -- failover")]
+    Test {
+        /// Handed to the test binaries: names to run, or options such as `--nocapture`.
+        #[arg(value_name = "FILTER")]
+        filters: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Task::Test { filters } = Cli::parse().task;
+    match test(&filters) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs all tests against the built product and both engines; false if one failed.
+fn test(filters: &[String]) -> Result<bool> {
+    let binaries = Binaries::find_or_install()?;
+    let workspace = Workspace::here()?;
+    let sabotaged = workspace.build("interline-sabotage", &["--features", "sabotage"])?;
+    let product = workspace.build("interline", &[])?;
+    let cluster = Cluster::start(&binaries)?;
+    let mut tests = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    tests
+        .arg("--")
+        .args(filters)
+        .env("INTERLINE_TEST_POSTGRES", cluster.url())
+        .env("INTERLINE_TEST_PSQL", binaries.client())
+        .env("INTERLINE_TEST_BIN", product)
+        .env("INTERLINE_TEST_SABOTAGE_BIN", sabotaged);
+    step::announce(&tests);
+    Ok(tests.status()?.success())
+}

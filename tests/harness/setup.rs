@@ -1,0 +1,223 @@
+//! What a scenario starts from: upstreams, a catalogue, a funded account, short intervals.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use interline_sandbox::{ChargeAfterPartial, Config, Service};
+
+use crate::upstream::{UPSTREAM_SERVICE, Upstream};
+
+/// The account that scenarios order with.
+pub const ACCOUNT: &str = "panel-a";
+
+/// The service that they order.
+pub const SERVICE: &str = "101";
+
+/// Everything that happens by itself happens within a blink, and nothing is slowed down by a limit.
+const SETTINGS: [(&str, &str); 9] = [
+    ("SERVER__LISTEN", "127.0.0.1:0"),
+    ("SYNC__STATUS_FIRST_MS", "50"),
+    ("SYNC__STATUS_MAX_MS", "200"),
+    ("SYNC__CATALOGUE_MS", "500"),
+    ("SYNC__BALANCE_MS", "200"),
+    ("PANEL__DISPATCH_WAIT_MS", "2000"),
+    ("DISPATCH__QUIET_S", "0"),
+    ("LIMITS__IP_PER_MINUTE", "1000000"),
+    ("LIMITS__KEY_PER_MINUTE", "1000000"),
+];
+
+/// A setup to be changed by its methods: service [`SERVICE`] at 2.50 per 1000, sold by every upstream of it.
+pub struct Setup {
+    upstreams: Vec<UpstreamSetup>,
+    price: String,
+    more: String,
+    funds: String,
+    settings: Vec<(String, String)>,
+    sabotaged: bool,
+}
+
+impl Setup {
+    /// Upstream `alpha` at 0.90 per 1000 and `beta` at 1.20.
+    pub fn two() -> Self {
+        Self::of([UpstreamSetup::new("alpha", "0.90"), UpstreamSetup::new("beta", "1.20")])
+    }
+
+    /// These upstreams, offered in this order.
+    pub fn of(upstreams: impl IntoIterator<Item = UpstreamSetup>) -> Self {
+        let setup = Self {
+            upstreams: upstreams.into_iter().collect(),
+            price: "rate = \"2.50\"".to_owned(),
+            more: String::new(),
+            funds: "100".to_owned(),
+            settings: Vec::new(),
+            sabotaged: false,
+        };
+        SETTINGS.into_iter().fold(setup, |setup, (key, value)| setup.setting(key, value))
+    }
+
+    /// One key of the configuration, written as `SECTION__KEY`; the last word on a key counts.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((format!("INTERLINE_{key}"), value.to_owned()));
+        self
+    }
+
+    /// The catalogue line that prices the service.
+    #[must_use]
+    pub fn price(mut self, line: &str) -> Self {
+        line.clone_into(&mut self.price);
+        self
+    }
+
+    /// Further entries of the catalogue file.
+    #[must_use]
+    pub fn more(mut self, text: &str) -> Self {
+        self.more.push_str(text);
+        self
+    }
+
+    /// What is deposited for [`ACCOUNT`].
+    #[must_use]
+    pub fn deposit(mut self, amount: &str) -> Self {
+        amount.clone_into(&mut self.funds);
+        self
+    }
+
+    /// Uses the binary that can be told to break the rules, and tells it to break this one.
+    #[must_use]
+    pub fn sabotage(mut self, rule: &str) -> Self {
+        self.sabotaged = true;
+        self.settings.push(("INTERLINE_SABOTAGE".to_owned(), rule.to_owned()));
+        self
+    }
+
+    pub(crate) fn is_sabotaged(&self) -> bool {
+        self.sabotaged
+    }
+
+    pub(crate) fn funds(&self) -> &str {
+        &self.funds
+    }
+
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        self.settings.clone()
+    }
+
+    pub(crate) fn start_upstreams(&self) -> Result<Vec<Upstream>> {
+        self.upstreams.iter().map(UpstreamSetup::start).collect()
+    }
+
+    /// The catalogue file.
+    pub(crate) fn catalogue(&self, running: &[Upstream]) -> Result<String> {
+        let (mut upstreams, mut offers) = (String::new(), String::new());
+        for UpstreamSetup { id, currency, lines, .. } in &self.upstreams {
+            let upstream = running.iter().find(|upstream| upstream.id() == *id).context("it does not run")?;
+            write!(
+                upstreams,
+                "[[upstream]]\nid = \"{id}\"\nadapter = \"perfectpanel\"\nurl = \"{}\"\nkey = \"plain:{}\"\n\
+                 currency = \"{currency}\"\nallow_private_address = true\ntimeout_ms = 3000\n\
+                 requests_per_second = 1000\nburst = 1000\n{lines}\n",
+                upstream.url(),
+                upstream.key()
+            )?;
+            write!(offers, "[[service.offer]]\nupstream = \"{id}\"\nservice = \"{UPSTREAM_SERVICE}\"\n")?;
+        }
+        let price = &self.price;
+        Ok(format!(
+            "{upstreams}\n[[service]]\nid = {SERVICE}\nname = \"Placement, standard\"\ncategory = \"Placements\"\n\
+             {price}\nmin = 10\nmax = 10000\ncancel = true\n{offers}\n\
+             [[account]]\nid = \"{ACCOUNT}\"\ncurrency = \"USD\"\n{}",
+            self.more
+        ))
+    }
+}
+
+/// One upstream of a setup: 500 in its balance, quantities from 10 to 10000.
+pub struct UpstreamSetup {
+    id: &'static str,
+    rate: String,
+    currency: String,
+    max: u64,
+    cancel: bool,
+    charge_after_partial: ChargeAfterPartial,
+    lines: String,
+}
+
+impl UpstreamSetup {
+    /// An upstream that sells at `rate` per 1000.
+    pub fn new(id: &'static str, rate: &str) -> Self {
+        Self {
+            id,
+            rate: rate.to_owned(),
+            currency: "USD".to_owned(),
+            max: 10_000,
+            cancel: true,
+            charge_after_partial: ChargeAfterPartial::Net,
+            lines: String::new(),
+        }
+    }
+
+    /// The currency of its prices and its balance.
+    #[must_use]
+    pub fn currency(mut self, code: &str) -> Self {
+        code.clone_into(&mut self.currency);
+        self
+    }
+
+    /// The largest quantity that it takes.
+    #[must_use]
+    pub fn max(mut self, max: u64) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// It cannot cancel, and its catalogue says so.
+    #[must_use]
+    pub fn uncancelable(mut self) -> Self {
+        self.cancel = false;
+        self
+    }
+
+    /// What its `charge` says after a refund, and the catalogue knows it.
+    #[must_use]
+    pub fn charges(mut self, meaning: ChargeAfterPartial) -> Self {
+        self.charge_after_partial = meaning;
+        let word = match meaning {
+            ChargeAfterPartial::Net => "net",
+            ChargeAfterPartial::Gross => "gross",
+        };
+        self.line(&format!("charge_after_partial = \"{word}\""))
+    }
+
+    /// One more line of its entry in the catalogue file.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+        self
+    }
+
+    fn start(&self) -> Result<Upstream> {
+        let service = Service {
+            id: UPSTREAM_SERVICE.to_owned(),
+            name: "Placement".to_owned(),
+            category: "Placements".to_owned(),
+            service_type: "Default".to_owned(),
+            rate: self.rate.clone(),
+            min: 10,
+            max: self.max,
+            refill: false,
+            cancel: self.cancel,
+            dripfeed: false,
+        };
+        let config = Config {
+            key: format!("{}-key-5f0c7a91d2", self.id),
+            currency: self.currency.clone(),
+            balance: "500".to_owned(),
+            services: vec![service],
+            charge_after_partial: self.charge_after_partial,
+            ..Config::default()
+        };
+        Upstream::start(self.id, config)
+    }
+}

@@ -1,0 +1,103 @@
+//! A simulated upstream of a scenario: scripted by the test, and asked afterwards what it really did.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context, Result};
+use interline_sandbox::{Config, Fault, FaultKind, Journal, JournalOrder, Sandbox};
+
+use crate::http::runtime;
+
+/// The one service that the upstreams of scenarios sell.
+pub(crate) const UPSTREAM_SERVICE: &str = "1";
+
+/// A running simulated upstream. Its orders stay Pending until a script says otherwise; it ends when it is dropped.
+pub struct Upstream {
+    id: String,
+    key: String,
+    balance: String,
+    sandbox: Sandbox,
+}
+
+impl Upstream {
+    /// Starts one on a free port.
+    pub(crate) fn start(id: &str, config: Config) -> Result<Self> {
+        let (key, balance) = (config.key.clone(), config.balance.clone());
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let sandbox = runtime()?.block_on(Sandbox::start(config, listen)).context("cannot start an upstream")?;
+        sandbox.pause_life(true);
+        Ok(Self { id: id.to_owned(), key, balance, sandbox })
+    }
+
+    /// Its id in the catalogue.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The key that it wants.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The address of its API.
+    pub fn url(&self) -> String {
+        self.sandbox.url()
+    }
+
+    /// What was in its balance at the start.
+    pub fn balance_at_start(&self) -> &str {
+        &self.balance
+    }
+
+    /// What it really did.
+    pub fn journal(&self) -> Journal {
+        self.sandbox.journal()
+    }
+
+    /// The orders that it really took.
+    pub fn orders(&self) -> Vec<JournalOrder> {
+        self.journal().orders
+    }
+
+    /// The order that it took for `link`.
+    pub fn order(&self, link: &str) -> Result<JournalOrder> {
+        let orders = self.orders().into_iter();
+        orders.rev().find(|order| order.link == link).with_context(|| format!("{} has no order for {link}", self.id))
+    }
+
+    /// How many calls of `action` arrived.
+    pub fn calls(&self, action: &str) -> usize {
+        self.journal().calls.iter().filter(|call| call.action == action).count()
+    }
+
+    /// Makes the next `count` submissions meet a fault; 0: all until [`Self::heal`].
+    pub fn fail(&self, kind: FaultKind, count: u32) {
+        self.meet("add", kind, count, 0);
+    }
+
+    /// Makes the next `count` calls of `action` meet a fault; 0: all until [`Self::heal`].
+    pub fn meet(&self, action: &str, kind: FaultKind, count: u32, delay_ms: u64) {
+        self.sandbox.add_fault(Fault { action: action.to_owned(), kind, count, delay_ms });
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.sandbox.clear_faults();
+    }
+
+    /// Makes the order for `link` report a status word, and how much remains.
+    pub fn say(&self, link: &str, status: &str, remains: Option<i64>) -> Result<()> {
+        self.sandbox.progress(&self.order(link)?.id, status, remains);
+        Ok(())
+    }
+
+    /// Makes the order for `link` report a charge, which moves the balance.
+    pub fn charge(&self, link: &str, charge: &str) -> Result<()> {
+        self.sandbox.set_charge(&self.order(link)?.id, charge);
+        Ok(())
+    }
+
+    /// Changes the price per 1000.
+    pub fn set_rate(&self, rate: &str) {
+        self.sandbox.set_rate(UPSTREAM_SERVICE, rate);
+    }
+}
