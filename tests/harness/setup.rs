@@ -14,7 +14,7 @@ pub const ACCOUNT: &str = "panel-a";
 pub const SERVICE: &str = "101";
 
 /// Everything that happens by itself happens within a blink, and nothing is slowed down by a limit.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("SERVER__LISTEN", "127.0.0.1:0"),
     ("SYNC__STATUS_FIRST_MS", "50"),
     ("SYNC__STATUS_MAX_MS", "200"),
@@ -22,8 +22,6 @@ const SETTINGS: [(&str, &str); 9] = [
     ("SYNC__BALANCE_MS", "200"),
     ("PANEL__DISPATCH_WAIT_MS", "2000"),
     ("DISPATCH__QUIET_S", "0"),
-    ("LIMITS__IP_PER_MINUTE", "1000000"),
-    ("LIMITS__KEY_PER_MINUTE", "1000000"),
 ];
 
 /// A setup to be changed by its methods: service [`SERVICE`] at 2.50 per 1000, sold by every upstream of it.

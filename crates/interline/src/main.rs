@@ -1,1 +1,58 @@
-fn main() {}
+//! `interline`: one binary, one subcommand per task. This file turns the outcome into an exit code; what a command does
+//! stands in the module of its name, and what the program is made of in [`wiring`].
+
+mod catalogue_file;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod output;
+mod serve;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+/// Something went wrong that is not the caller's wording.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(Box::pin(run(cli))),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let usage = error.is::<config::ConfigError>() || error.is::<output::Usage>();
+            ExitCode::from(if usage { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let config = config::load(cli.config.as_deref())?;
+    telemetry::start(&config.telemetry);
+    match cli.command {
+        Command::Demo(args) => Box::pin(demo::run(config, args)).await,
+        Command::Serve => Box::pin(serve::run(config)).await,
+        Command::Sandbox(args) => commands::sandbox::run(args).await,
+        Command::Apply(args) => commands::apply::run(&config, &args, cli.json).await,
+        Command::Upstream(command) => commands::upstream::run(&config, command, cli.json).await,
+        Command::Account(command) => commands::account::run(&config, command, cli.json).await,
+        Command::Key(command) => commands::key::run(&config, command, cli.json).await,
+        Command::Order(command) => commands::order::run(&config, command, cli.json).await,
+        Command::Review(command) => commands::review::run(&config, command, cli.json).await,
+        Command::Route(command) => commands::route::run(&config, command, cli.json).await,
+        Command::Ledger(command) => commands::ledger::run(&config, command, cli.json).await,
+    }
+}

@@ -3,6 +3,7 @@
 //! Decisions are made by pure functions of `domain`, `routing` and `ledger`, inside operations that the store's writer runs
 //! on locked rows; what goes over the network stands between two commits, never inside one.
 
+mod access;
 mod balance;
 mod cancel;
 mod catalogue;
@@ -31,6 +32,7 @@ pub use cancel::CancelRefusal;
 pub use catalogue::{Catalogue, Priced, Upstream};
 pub use gateway::{Clock, Gateway, GatewayError, KeyResolver, Parts};
 pub use health::UpstreamHealth;
+pub use interline_store::{AccountRecord, StoreError};
 pub use place::PlaceRefusal;
 pub use review::{Resolution, ReviewError};
 pub use settings::{Settings, UnknownPolicy};

@@ -1,0 +1,78 @@
+//! `interline account`
+
+use anyhow::bail;
+use interline_domain::{AccountId, Currency, Money};
+use interline_orders::{AccountRecord, Booking, Gateway};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::AccountCommand,
+    config::Config,
+    output::{self, check_reference, parse_amount, parse_id},
+    wiring,
+};
+
+/// Runs one of the commands.
+pub(crate) async fn run(config: &Config, command: AccountCommand, as_json: bool) -> anyhow::Result<()> {
+    let gateway = wiring::gateway(config).await?;
+    match command {
+        AccountCommand::Create { id, currency } => {
+            let id: AccountId = parse_id(&id)?;
+            let currency: Currency = currency.map_or(Ok(gateway.settings().base_currency), |c| parse_id(&c))?;
+            let made = gateway.store().create_account(&id, currency, wiring::now()).await?;
+            if as_json {
+                return output::json(&shown(&gateway, &find(&gateway, id.as_str()).await?).await?);
+            }
+            output::line(&format!("account {id} ({currency}) {}", if made { "created" } else { "exists already" }))
+        }
+        AccountCommand::List(page) => {
+            let mut rows = Vec::new();
+            for account in gateway.store().accounts().await? {
+                if page.after.as_deref().is_none_or(|after| account.id.as_str() > after) {
+                    rows.push(shown(&gateway, &account).await?);
+                }
+            }
+            rows.truncate(page.limit.unwrap_or(usize::MAX));
+            output::list(rows, &["id", "currency", "balance", "enabled"], as_json)
+        }
+        AccountCommand::Show { id } => {
+            let row = shown(&gateway, &find(&gateway, &id).await?).await?;
+            if as_json { output::json(&row) } else { output::table(&[row], &["id", "currency", "balance", "enabled"]) }
+        }
+        AccountCommand::Deposit { id, amount, reference } => {
+            let amount = parse_amount(&amount)?;
+            let account = find(&gateway, &id).await?;
+            let money = Money::new(amount, account.currency);
+            let booking = gateway.deposit(&account.id, money, check_reference(&reference)?).await?;
+            let said = booked(booking, &reference)?;
+            if as_json {
+                output::json(&shown(&gateway, &account).await?)
+            } else {
+                output::line(&format!("{said}: {money} for {id}"))
+            }
+        }
+    }
+}
+
+/// What became of a booking, in words; another amount under the same reference is a failure.
+pub(crate) fn booked(booking: Booking, reference: &str) -> anyhow::Result<&'static str> {
+    match booking {
+        Booking::Booked => Ok("booked"),
+        Booking::AlreadyBooked => Ok("already booked"),
+        Booking::OtherAmount => bail!("reference `{reference}` was booked before with another amount"),
+    }
+}
+
+/// The account of that id.
+pub(crate) async fn find(gateway: &Gateway, id: &str) -> anyhow::Result<AccountRecord> {
+    let wanted: AccountId = parse_id(id)?;
+    let found = gateway.store().accounts().await?.into_iter().find(|a| a.id == wanted);
+    found.ok_or_else(|| anyhow::anyhow!("there is no account {id}"))
+}
+
+async fn shown(gateway: &Gateway, account: &AccountRecord) -> anyhow::Result<Value> {
+    let balance = gateway.balance(account).await?;
+    Ok(json!({
+        "id": account.id, "currency": account.currency, "balance": balance.amount.to_string(), "enabled": account.enabled,
+    }))
+}

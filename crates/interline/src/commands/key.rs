@@ -1,0 +1,58 @@
+//! `interline key`
+
+use anyhow::bail;
+use interline_domain::AccountId;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::{
+    cli::KeyCommand,
+    config::Config,
+    output::{self, parse_id, parse_time, time},
+    wiring,
+};
+
+/// Runs one of the commands.
+pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> anyhow::Result<()> {
+    let gateway = wiring::gateway(config).await?;
+    let store = gateway.store();
+    match command {
+        KeyCommand::Create { account, label, expires } => {
+            let account: AccountId = parse_id(&account)?;
+            let expires = expires.as_deref().map(parse_time).transpose()?;
+            let (record, key) = store.create_key(&account, &label, expires, wiring::now()).await?;
+            if !as_json {
+                return output::line(key.expose_secret());
+            }
+            output::json(&json!({
+                "id": record.id, "key": key.expose_secret(), "account": record.account, "label": record.label,
+                "expires_at": record.expires_at.map(time),
+            }))
+        }
+        KeyCommand::List { account } => {
+            super::account::find(&gateway, &account).await?;
+            let keys = store.keys(&parse_id(&account)?).await?;
+            let row = |key: &interline_store::KeyRecord| {
+                json!({
+                    "id": key.id, "label": key.label, "prefix": key.prefix, "created_at": time(key.created_at),
+                    "expires_at": key.expires_at.map(time), "revoked_at": key.revoked_at.map(time),
+                })
+            };
+            output::list(
+                keys.iter().map(row).collect(),
+                &["id", "label", "prefix", "created_at", "expires_at", "revoked_at"],
+                as_json,
+            )
+        }
+        KeyCommand::Revoke { key_id } => {
+            if !store.revoke_key(&key_id, wiring::now()).await? {
+                bail!("there is no key {key_id}");
+            }
+            if as_json {
+                output::json(&json!({"id": key_id, "revoked": true}))
+            } else {
+                output::line(&format!("{key_id} revoked"))
+            }
+        }
+    }
+}

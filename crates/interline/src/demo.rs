@@ -1,0 +1,178 @@
+//! `interline demo`: everything on one machine, on real parts: a SQLite file, three simulated upstreams on real sockets, a
+//! catalogue and two funded accounts.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use interline_domain::{AccountId, Currency, Fields, Money, UpstreamId};
+use interline_orders::Gateway;
+use interline_sandbox::{Config as SandboxConfig, Sandbox, demo_services};
+use secrecy::ExposeSecret as _;
+
+use crate::{catalogue_file, cli::DemoArgs, config::Config, output, serve, wiring};
+
+/// The simulated upstreams: name, price level in percent, currency, balance.
+const UPSTREAMS: [(&str, u32, &str, &str); 3] =
+    [("alpha", 100, "USD", "500"), ("beta", 120, "USD", "500"), ("gamma", 95, "EUR", "400")];
+/// The key that the simulated upstreams accept.
+const UPSTREAM_KEY: &str = "demo-upstream-key";
+/// The customers, and what each has to spend.
+const ACCOUNTS: [&str; 2] = ["panel-a", "panel-b"];
+const FUNDS: &str = "100";
+/// The pause between two orders of `--traffic`.
+const TRAFFIC_PAUSE: Duration = Duration::from_millis(1_500);
+
+/// Sets everything up, prints how to try it, and serves until Ctrl-C.
+pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()> {
+    let temporary = if args.keep.is_none() { Some(Folder::new()?) } else { None };
+    let folder = args.keep.clone().or_else(|| temporary.as_ref().map(|t| t.0.clone())).unwrap_or_default();
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    config.database.url = format!("sqlite://{}", folder.join("interline.db").display());
+    config.secrets.master_key = String::new().into();
+    // Short intervals, so that there is something to see within a minute.
+    (config.sync.status_first_ms, config.sync.status_max_ms, config.sync.balance_ms) = (1_000, 5_000, 5_000);
+
+    let gateway = wiring::gateway(&config).await?;
+    let _lock = gateway.store().lock_for_serving()?;
+    let listener = serve::bind(args.listen).await?;
+    let address = listener.local_addr()?;
+    let mut sandboxes = Vec::new();
+    for (index, (name, percent, currency, balance)) in UPSTREAMS.into_iter().enumerate() {
+        let id: UpstreamId = name.parse()?;
+        let book = gateway.health(&id).book.total();
+        let config = SandboxConfig {
+            key: UPSTREAM_KEY.to_owned(),
+            currency: currency.to_owned(),
+            // With --keep a simulated upstream goes on with what the books say is there.
+            balance: if book.is_zero() { balance.to_owned() } else { book.to_string() },
+            services: demo_services(percent),
+            // Ids rise from start to start, as those of a real upstream do.
+            first_order: u64::try_from(wiring::now().millis() / 1_000)? + u64::try_from(index)? * 1_000_000,
+            ..SandboxConfig::default()
+        };
+        sandboxes
+            .push(Sandbox::start(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.context("a simulated upstream")?);
+    }
+    set_up(&gateway, &sandboxes).await?;
+    let (_, key) = gateway.store().create_key(&ACCOUNTS[0].parse()?, "demo", None, wiring::now()).await?;
+    explain(address, key.expose_secret(), &folder, args.keep.is_some())?;
+    let stop = serve::stop_signal()?;
+    if args.traffic {
+        tokio::spawn(traffic(gateway.clone()));
+    }
+    serve::serve(gateway, listener, &config, stop).await
+}
+
+/// Applies the catalogue, funds everybody and reads the upstreams for the first time.
+async fn set_up(gateway: &Arc<Gateway>, sandboxes: &[Sandbox]) -> anyhow::Result<()> {
+    let text = catalogue(sandboxes);
+    let desired = catalogue_file::read(&text, &gateway.adapters(), gateway.settings().base_currency)?;
+    gateway.store().apply(&desired, wiring::now()).await?;
+    gateway.reload_catalogue().await?;
+    for (name, _, currency, balance) in UPSTREAMS {
+        let currency: Currency = currency.parse()?;
+        gateway.topup(&name.parse()?, Money::new(balance.parse()?, currency), "demo").await?;
+        let upstream = gateway.upstream(name)?;
+        gateway.sync_catalogue(&upstream).await?;
+        gateway.read_balance(&upstream).await?;
+    }
+    for account in ACCOUNTS {
+        let account: AccountId = account.parse()?;
+        let money = Money::new(FUNDS.parse()?, gateway.settings().base_currency);
+        gateway.deposit(&account, money, "demo").await?;
+    }
+    Ok(())
+}
+
+/// One service at a fixed price and one with a markup, both offered by all three.
+fn catalogue(sandboxes: &[Sandbox]) -> String {
+    let upstreams: String = UPSTREAMS
+        .iter()
+        .zip(sandboxes)
+        .map(|((name, _, currency, _), sandbox)| {
+            format!(
+                "[[upstream]]\nid = \"{name}\"\nadapter = \"perfectpanel\"\nurl = \"{}\"\nkey = \"plain:{UPSTREAM_KEY}\"\n\
+                 currency = \"{currency}\"\nallow_private_address = true\n\n",
+                sandbox.url()
+            )
+        })
+        .collect();
+    let offers = |service: &str| -> String {
+        UPSTREAMS
+            .iter()
+            .map(|(name, ..)| format!("[[service.offer]]\nupstream = \"{name}\"\nservice = \"{service}\"\n"))
+            .collect()
+    };
+    let accounts: String = ACCOUNTS.iter().map(|id| format!("[[account]]\nid = \"{id}\"\n")).collect();
+    format!(
+        "[[currency]]\ncode = \"EUR\"\nrate = \"1.10\"\n\n{upstreams}\
+         [[service]]\nid = 101\nname = \"Placement, standard\"\ncategory = \"Placements\"\nrate = \"2.50\"\nmin = 50\n\
+         max = 10000\ncancel = true\n{}\n\
+         [[service]]\nid = 102\nname = \"Placement, at a markup\"\ncategory = \"Placements\"\nmarkup_percent = \"30\"\n\
+         min = 50\nmax = 10000\ncancel = true\n{}\n{accounts}",
+        offers("1"),
+        offers("1"),
+    )
+}
+
+fn explain(address: SocketAddr, key: &str, folder: &Path, kept: bool) -> anyhow::Result<()> {
+    let base = format!("http://{address}/api/v2");
+    output::line(&format!("listening on http://{address}"))?;
+    output::line(&format!("\nAPI  {base}\nkey  {key}\n\nTry:"))?;
+    output::line(&format!("curl -s {base} -d key={key} -d action=services"))?;
+    output::line(&format!(
+        "curl -s {base} -d key={key} -d action=add -d service=101 -d link=https://example.com/demo -d quantity=1000"
+    ))?;
+    output::line(&format!("curl -s {base} -d key={key} -d action=status -d order=1"))?;
+    let database = format!("INTERLINE_DATABASE__URL=sqlite://{}", folder.join("interline.db").display());
+    output::line(&format!(
+        "\nAnd, in another terminal, the order's whole way and the books:\n{database} interline order show 1\n{database} interline ledger verify"
+    ))?;
+    output::line(if kept {
+        "\nCtrl-C stops; the folder is kept."
+    } else {
+        "\nCtrl-C stops, and everything is deleted."
+    })
+}
+
+/// Places an order now and then. What is refused (an empty wallet, say) is logged by nobody: it is what a customer sees.
+async fn traffic(gateway: Arc<Gateway>) {
+    for number in 0_u64.. {
+        tokio::time::sleep(TRAFFIC_PAUSE).await;
+        let account = ACCOUNTS[usize::try_from(number % 2).unwrap_or(0)];
+        let Some(account) = account.parse().ok().and_then(|id| gateway.catalogue().account(&id).cloned()) else {
+            return;
+        };
+        let quantity = 50 + (number * 37) % 450;
+        let fields = Fields::from([
+            ("link".to_owned(), format!("https://example.com/traffic/{number}")),
+            ("quantity".to_owned(), quantity.to_string()),
+        ]);
+        if let Err(refusal) = gateway.place(&account, if number % 3 == 0 { "102" } else { "101" }, &fields).await {
+            tracing::info!(account = %account.id, %refusal, "an order of the demo's traffic was not placed");
+        }
+    }
+}
+
+/// A folder that is deleted when the demo ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("interline-demo-{:08x}", rand::random::<u32>()));
+        std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing but the demo's own files was in it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
