@@ -7,7 +7,7 @@ CREATE TABLE versions (name TEXT PRIMARY KEY NOT NULL, value BIGINT NOT NULL);
 INSERT INTO versions (name, value) VALUES ('catalogue', 1), ('keys', 1);
 -- Ids are handed out in blocks, so that they are known before a group is written.
 CREATE TABLE counters (name TEXT PRIMARY KEY NOT NULL, value BIGINT NOT NULL);
-INSERT INTO counters (name, value) VALUES ('orders', 0), ('rows', 0);
+INSERT INTO counters (name, value) VALUES ('orders', 0), ('cases', 0), ('rows', 0);
 -- One row per start of `serve`.
 CREATE TABLE boots (boot TEXT PRIMARY KEY NOT NULL, started_at BIGINT NOT NULL, last_seen BIGINT NOT NULL);
 

@@ -73,7 +73,7 @@ impl Gateway {
             ])?;
         }
         gateway.done(&["account", "deposit", ACCOUNT, setup.funds(), "--reference", "start"])?;
-        gateway.key = gateway.done(&["key", "create", ACCOUNT])?.trim().to_owned();
+        gateway.done(&["key", "create", ACCOUNT])?.trim().clone_into(&mut gateway.key);
         gateway.done(&["upstream", "sync"])?;
         Ok(gateway)
     }

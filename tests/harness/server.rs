@@ -77,7 +77,7 @@ impl Server {
         let mut line = String::new();
         wait_until("the server's first line", || {
             let ended = self.child.try_wait()?;
-            line = self.said().lines().next().unwrap_or_default().to_owned();
+            self.said().lines().next().unwrap_or_default().clone_into(&mut line);
             ensure!(ended.is_none() || !line.is_empty(), "it ended with {ended:?}");
             Ok(!line.is_empty())
         })?;

@@ -10,9 +10,9 @@ pub const ID_MAX: i64 = 2_147_483_647;
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Not a whole number from 1 to 2147483647.
-    #[error("`{0}` is not a whole number from 1 to 2147483647")]
-    Number(String),
+    /// Not a whole number from 1 up to the largest.
+    #[error("`{0}` is not a whole number from 1 to {1}")]
+    Number(String, i64),
     /// Not a name of a customer, an upstream or the like.
     #[error("`{0}` must be 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, and start with a letter or a digit")]
     Name(String),
@@ -20,7 +20,7 @@ pub enum IdError {
 
 /// A number that names one thing; every numeric id has the same shape.
 macro_rules! numeric_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident up to $max:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -35,8 +35,8 @@ macro_rules! numeric_id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let number = || text.trim().parse::<i64>().ok().filter(|id| (1..=ID_MAX).contains(id));
-                number().map(Self).ok_or_else(|| IdError::Number(text.chars().take(40).collect()))
+                let number = || text.trim().parse::<i64>().ok().filter(|id| (1..=$max).contains(id));
+                number().map(Self).ok_or_else(|| IdError::Number(text.chars().take(40).collect(), $max))
             }
         }
     };
@@ -87,19 +87,19 @@ macro_rules! text_id {
 
 numeric_id!(
     /// An order of a customer.
-    OrderId
+    OrderId up to ID_MAX
 );
 numeric_id!(
     /// One try to place an order at one upstream.
-    AttemptId
+    AttemptId up to i64::MAX
 );
 numeric_id!(
     /// A service that we sell.
-    ServiceId
+    ServiceId up to ID_MAX
 );
 numeric_id!(
     /// A case that a person may have to decide.
-    CaseId
+    CaseId up to i64::MAX
 );
 text_id!(
     /// A customer: a downstream panel.

@@ -296,7 +296,7 @@ fn percent(key: &str, text: &str, min: i64, max: i64) -> anyhow::Result<Decimal>
     Ok(value)
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, min: T, max: T) -> anyhow::Result<T> {
+fn within<T: PartialOrd + std::fmt::Display + Copy>(key: &str, value: T, min: T, max: T) -> anyhow::Result<T> {
     ensure!(value >= min && value <= max, "`{key}` must be from {min} to {max}, not {value}");
     Ok(value)
 }

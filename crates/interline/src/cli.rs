@@ -79,6 +79,9 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ApplyArgs {
     /// The catalogue file (TOML)
     pub(crate) file: PathBuf,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +147,26 @@ pub(crate) enum AccountCommand {
         #[arg(long)]
         reference: String,
     },
+    /// Give money to a customer, or take it back, for a reason; a reference books once
+    #[command(
+        after_help = "Example:\n  interline account adjust panel-a 2.50 --reason \"late delivery\" --reference ticket-318"
+    )]
+    Adjust(AdjustArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdjustArgs {
+    /// The customer
+    pub(crate) id: String,
+    /// How much; negative takes back
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) amount: String,
+    /// Why, for the books
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// What makes it this adjustment and no other
+    #[arg(long)]
+    pub(crate) reference: String,
 }
 
 #[derive(Debug, Subcommand)]

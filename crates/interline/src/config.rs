@@ -176,6 +176,7 @@ impl Default for Dispatch {
 /// `[sync]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "names end in their unit")]
 pub(crate) struct Sync {
     pub(crate) status_first_ms: u32,
     pub(crate) status_max_ms: u32,

@@ -72,7 +72,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
 async fn set_up(gateway: &Arc<Gateway>, sandboxes: &[Sandbox]) -> anyhow::Result<()> {
     let text = catalogue(sandboxes);
     let desired = catalogue_file::read(&text, &gateway.adapters(), gateway.settings().base_currency)?;
-    gateway.store().apply(&desired, wiring::now()).await?;
+    gateway.store().apply(&desired, false, wiring::now()).await?;
     gateway.reload_catalogue().await?;
     for (name, _, currency, balance) in UPSTREAMS {
         let currency: Currency = currency.parse()?;
@@ -91,7 +91,7 @@ async fn set_up(gateway: &Arc<Gateway>, sandboxes: &[Sandbox]) -> anyhow::Result
 
 /// One service at a fixed price and one with a markup, both offered by all three.
 fn catalogue(sandboxes: &[Sandbox]) -> String {
-    let upstreams: String = UPSTREAMS
+    let upstreams: Vec<String> = UPSTREAMS
         .iter()
         .zip(sandboxes)
         .map(|((name, _, currency, _), sandbox)| {
@@ -102,21 +102,23 @@ fn catalogue(sandboxes: &[Sandbox]) -> String {
             )
         })
         .collect();
-    let offers = |service: &str| -> String {
+    let offers = |service: &str| -> Vec<String> {
         UPSTREAMS
             .iter()
             .map(|(name, ..)| format!("[[service.offer]]\nupstream = \"{name}\"\nservice = \"{service}\"\n"))
             .collect()
     };
-    let accounts: String = ACCOUNTS.iter().map(|id| format!("[[account]]\nid = \"{id}\"\n")).collect();
+    let accounts: Vec<String> = ACCOUNTS.iter().map(|id| format!("[[account]]\nid = \"{id}\"\n")).collect();
     format!(
-        "[[currency]]\ncode = \"EUR\"\nrate = \"1.10\"\n\n{upstreams}\
+        "[[currency]]\ncode = \"EUR\"\nrate = \"1.10\"\n\n{}\
          [[service]]\nid = 101\nname = \"Placement, standard\"\ncategory = \"Placements\"\nrate = \"2.50\"\nmin = 50\n\
          max = 10000\ncancel = true\n{}\n\
          [[service]]\nid = 102\nname = \"Placement, at a markup\"\ncategory = \"Placements\"\nmarkup_percent = \"30\"\n\
-         min = 50\nmax = 10000\ncancel = true\n{}\n{accounts}",
-        offers("1"),
-        offers("1"),
+         min = 50\nmax = 10000\ncancel = true\n{}\n{}",
+        upstreams.concat(),
+        offers("1").concat(),
+        offers("1").concat(),
+        accounts.concat(),
     )
 }
 

@@ -58,7 +58,7 @@ impl Gateway {
         let operation = Reading {
             upstream: id.clone(),
             currency: upstream.record.currency,
-            reading,
+            amount: reading,
             asked_at,
             versions,
             drift_allowance: upstream.record.settings.drift_allowance,

@@ -131,20 +131,7 @@ impl Gateway {
             Err(SubmitError::NotSent(reason)) => return not_sent(reason),
             Err(SubmitError::Uncertain(reason)) => unknown(reason),
         };
-        Decision::Verdict { send_number, outcome: self.tampered(outcome) }
-    }
-
-    /// The negative control of the tests: with the sabotage switched on, an unknown is taken for a refusal, and an order
-    /// is sent twice. A release build has none of it.
-    #[cfg(feature = "sabotage")]
-    fn tampered(&self, outcome: SubmitOutcome) -> SubmitOutcome {
-        crate::sabotage::failover_on_unknown(outcome)
-    }
-
-    #[cfg(not(feature = "sabotage"))]
-    #[expect(clippy::unused_self, reason = "its twin of the sabotage build has the same shape")]
-    fn tampered(&self, outcome: SubmitOutcome) -> SubmitOutcome {
-        outcome
+        Decision::Verdict { send_number, outcome: tampered(outcome) }
     }
 
     /// Books a verdict, as often as it takes: it must not be lost while this process lives.
@@ -249,6 +236,18 @@ impl Gateway {
             tracing::warn!(attempt = job.attempt.0, %error, "evidence about an unknown could not be kept");
         }
     }
+}
+
+/// The negative control of the tests: with the sabotage switched on, an unknown is taken for a refusal, and an order is
+/// sent twice. A release build has none of it.
+#[cfg(feature = "sabotage")]
+fn tampered(outcome: SubmitOutcome) -> SubmitOutcome {
+    crate::sabotage::failover_on_unknown(outcome)
+}
+
+#[cfg(not(feature = "sabotage"))]
+const fn tampered(outcome: SubmitOutcome) -> SubmitOutcome {
+    outcome
 }
 
 fn unknown(reason: String) -> SubmitOutcome {

@@ -141,7 +141,7 @@ impl Gateway {
         for item in batch {
             match item.attempt.upstream_order.as_ref().and_then(|id| told.remove(id)) {
                 Some(Told::Known(report)) if item.is_news(&report, self.settings.status_max_ms) => {
-                    news.push((item, report))
+                    news.push((item, report));
                 }
                 // An error in place of a state and an omission change nothing.
                 _ => quiet.rows.push(self.later(item.due)),

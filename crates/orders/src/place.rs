@@ -148,6 +148,7 @@ impl Operation for Place {
     type Reply = Placed;
 
     fn needs(&self, needs: &mut Needs) {
+        needs.new_orders += 1;
         if let Some((fingerprint, _)) = &self.window {
             needs.recent.insert((self.account.clone(), fingerprint.clone()));
         }

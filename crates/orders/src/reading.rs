@@ -19,7 +19,7 @@ use crate::moves::tags_of;
 pub(crate) struct Reading {
     pub(crate) upstream: UpstreamId,
     pub(crate) currency: Currency,
-    pub(crate) reading: Micros,
+    pub(crate) amount: Micros,
     pub(crate) asked_at: Timestamp,
     /// Versions of the stored balances when it was asked for.
     pub(crate) versions: BTreeMap<String, i64>,
@@ -49,26 +49,26 @@ impl Operation for Reading {
         }
         let first = books.reading.is_none() && self.versions.is_empty() && books.moves.is_empty();
         let next = UpstreamBooks {
-            reading: Some((self.reading, self.asked_at)),
+            reading: Some((self.amount, self.asked_at)),
             reading_at: Some(self.now),
             excess: None,
             ..books.clone()
         };
         if first {
             self.open(work);
-            work.add_reading(&self.upstream, self.asked_at, self.now, self.reading, (self.reading, self.reading));
+            work.add_reading(&self.upstream, self.asked_at, self.now, self.amount, (self.amount, self.amount));
             work.set_upstream(&self.upstream, next, None);
             return;
         }
         let extremes = self.extremes(work, &books);
         let slack = unread_slack(books.running_reserves, self.charge_factor_max);
-        let verdict = judge(self.reading, &extremes, self.drift_allowance, slack);
+        let verdict = judge(self.amount, &extremes, self.drift_allowance, slack);
         let lower = extremes.upstream_min - self.drift_allowance - slack;
-        work.add_reading(&self.upstream, self.asked_at, self.now, self.reading, (lower, extremes.total_max));
+        work.add_reading(&self.upstream, self.asked_at, self.now, self.amount, (lower, extremes.total_max));
         let open = self.show_claims(work, &books, &extremes);
         let odd = match verdict {
             Verdict::Below { by } => -by,
-            Verdict::InBand | Verdict::Above { .. } => unexplained(self.reading, &extremes, open),
+            Verdict::InBand | Verdict::Above { .. } => unexplained(self.amount, &extremes, open),
         };
         let excess = self.judge_excess(work, &books, odd);
         work.set_upstream(&self.upstream, UpstreamBooks { excess, ..next }, None);
@@ -94,17 +94,17 @@ impl Reading {
 
     /// The first reading of an upstream for which no top-up was booked.
     fn open(&self, work: &mut Work) {
-        let posting = upstreams::opening(&self.upstream, self.money(self.reading));
+        let posting = upstreams::opening(&self.upstream, self.money(self.amount));
         if posting.is_empty() {
             return;
         }
         work.post(&posting, &self.tags(), self.now);
         let suggested = "book what was paid in: upstream topup; what is left is an opening balance: review resolve CASE --write-off";
-        let evidence = json!({"reading": self.reading.to_string()});
+        let evidence = json!({"reading": self.amount.to_string()});
         work.open_case(
             "suspense-opening",
             &self.tags(),
-            Some((self.reading, self.currency)),
+            Some((self.amount, self.currency)),
             self.now,
             suggested,
             evidence,
@@ -144,7 +144,7 @@ impl Reading {
         let claims: Vec<(AttemptId, Micros)> =
             books.claims.iter().filter_map(|id| work.attempt(*id).map(|a| (a.id, a.claim))).collect();
         let amounts: Vec<Micros> = claims.iter().map(|c| c.1).collect();
-        let shown = oldest_first(proved_claims(self.reading, extremes.unclaimed_max), &amounts);
+        let shown = oldest_first(proved_claims(self.amount, extremes.unclaimed_max), &amounts);
         for ((id, _), shown) in claims.iter().zip(shown).filter(|(_, shown)| !shown.is_zero()) {
             let Some(attempt) = work.attempt(*id).cloned() else { continue };
             let number = attempt.postings + 1;
@@ -168,7 +168,7 @@ impl Reading {
         let Some((was, since)) = before else {
             let side = if odd.is_negative() { "below" } else { "above" };
             let text =
-                format!("a balance of {} {} lies {odd} outside what the books explain", self.reading, self.currency);
+                format!("a balance of {} {} lies {odd} outside what the books explain", self.amount, self.currency);
             let key = format!("balance:{}:{side}:{}", self.upstream, self.asked_at.millis());
             work.finding(key, "balance", &self.tags(), self.now, text);
             return Some((odd, self.asked_at));
@@ -185,7 +185,7 @@ impl Reading {
         let number = u32::try_from(self.asked_at.millis() / 1_000).unwrap_or(u32::MAX);
         work.post(&upstreams::suspense_excess(&self.upstream, self.money(proved), number), &self.tags(), self.now);
         let suggested = "book what was paid in: upstream topup";
-        let evidence = json!({"reading": self.reading.to_string(), "unexplained": proved.to_string()});
+        let evidence = json!({"reading": self.amount.to_string(), "unexplained": proved.to_string()});
         work.open_case("suspense-excess", &self.tags(), Some((proved, self.currency)), self.now, suggested, evidence);
         None
     }
@@ -196,7 +196,7 @@ impl Reading {
             return;
         }
         let suggested = "find what was spent there beside us, then: review resolve CASE --write-off";
-        let evidence = json!({"reading": self.reading.to_string(), "missing": (-odd).to_string()});
+        let evidence = json!({"reading": self.amount.to_string(), "missing": (-odd).to_string()});
         work.open_case("shortfall", &self.tags(), Some((-odd, self.currency)), self.now, suggested, evidence);
     }
 }

@@ -1,8 +1,8 @@
-//! Money that a person books: deposits of customers and top-ups of upstreams. A reference books once.
+//! Money that a person books: deposits and adjustments of customers, top-ups of upstreams. A reference books once.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use interline_domain::{AccountId, Money, Timestamp, UpstreamId};
+use interline_domain::{AccountId, Currency, Micros, Money, Timestamp, UpstreamId};
 use interline_ledger::{Account, AlreadySeen, LedgerAccount, Posting, customers, upstreams};
 use interline_store::{Lane, Needs, Operation, StoreError, Tags, Work};
 
@@ -17,6 +17,8 @@ pub enum Booking {
     AlreadyBooked,
     /// The reference was booked before with another amount.
     OtherAmount,
+    /// It would take the wallet below its floor.
+    NoFunds,
 }
 
 impl Gateway {
@@ -28,8 +30,30 @@ impl Gateway {
         reference: &str,
     ) -> Result<Booking, StoreError> {
         let posting = customers::deposit(account, amount, reference);
-        let tags = Tags { customer: Some(account.clone()), ..Tags::default() };
-        self.store.writer().run(Lane::Customer, Deposit { posting, tags, now: self.now() }).await
+        self.book_for(account, posting, -amount.amount, amount.currency).await
+    }
+
+    /// Gives money to a customer, or takes it back when the amount is negative, for a reason.
+    pub async fn adjust(
+        self: &Arc<Self>,
+        account: &AccountId,
+        amount: Money,
+        reference: &str,
+        reason: &str,
+    ) -> Result<Booking, StoreError> {
+        let posting = customers::adjustment(account, amount, reference, reason);
+        self.book_for(account, posting, -amount.amount, amount.currency).await
+    }
+
+    async fn book_for(
+        &self,
+        account: &AccountId,
+        posting: Posting,
+        taken: Micros,
+        currency: Currency,
+    ) -> Result<Booking, StoreError> {
+        let operation = ForCustomer { account: account.clone(), posting, taken, currency, now: self.now() };
+        self.store.writer().run(Lane::Customer, operation).await
     }
 
     /// Books money that was paid in at an upstream, in the upstream's currency.
@@ -46,23 +70,26 @@ impl Gateway {
     }
 }
 
-/// Compares what a reference was booked with, by what it took from the bank.
-fn booked_before(work: &Work, posting: &Posting) -> Option<Booking> {
-    let bank = |account: &LedgerAccount| account.account == Account::Bank;
+/// Compares what a reference was booked with, by what its first entry moves.
+fn booked_before(work: &Work, posting: &Posting, on: fn(&Account) -> bool) -> Option<Booking> {
     let booked = work.booked(&posting.key)?;
-    let then = booked.entries.iter().find(|(account, _)| bank(account)).map(|e| e.1);
-    let now = posting.entries.iter().find(|e| bank(&e.account)).map(|e| e.amount);
+    let then = booked.entries.iter().find(|(account, _)| on(&account.account)).map(|e| e.1);
+    let now = posting.entries.iter().find(|e| on(&e.account.account)).map(|e| e.amount);
     Some(if then == now { Booking::AlreadyBooked } else { Booking::OtherAmount })
 }
 
+/// Money for a customer, or from one.
 #[derive(Debug)]
-struct Deposit {
+struct ForCustomer {
+    account: AccountId,
     posting: Posting,
-    tags: Tags,
+    /// What the wallet loses; negative for what it gains.
+    taken: Micros,
+    currency: Currency,
     now: Timestamp,
 }
 
-impl Operation for Deposit {
+impl Operation for ForCustomer {
     type Reply = Booking;
 
     fn needs(&self, needs: &mut Needs) {
@@ -74,10 +101,14 @@ impl Operation for Deposit {
     }
 
     fn decide(&self, work: &mut Work) -> Booking {
-        if let Some(before) = booked_before(work, &self.posting) {
+        if let Some(before) = booked_before(work, &self.posting, |account| matches!(account, Account::Wallet(_))) {
             return before;
         }
-        work.post(&self.posting, &self.tags, self.now);
+        if self.taken > Micros::ZERO && work.would_pass_floor(&self.account, self.currency, self.taken) {
+            return Booking::NoFunds;
+        }
+        let tags = Tags { customer: Some(self.account.clone()), ..Tags::default() };
+        work.post(&self.posting, &tags, self.now);
         Booking::Booked
     }
 }
@@ -107,7 +138,7 @@ impl Operation for TopUp {
         let mut books = work.upstream(&self.upstream).cloned().unwrap_or_default();
         let (opening, excess) = books.suspense;
         let posting = upstreams::topup(&self.upstream, self.amount, &self.reference, AlreadySeen { opening, excess });
-        if let Some(before) = booked_before(work, &posting) {
+        if let Some(before) = booked_before(work, &posting, |account| *account == Account::Bank) {
             return before;
         }
         let tags = Tags { upstream: Some(self.upstream.clone()), ..Tags::default() };

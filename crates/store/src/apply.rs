@@ -85,8 +85,8 @@ impl Applied {
 }
 
 impl Store {
-    /// Makes the database match `desired`, in one transaction.
-    pub async fn apply(&self, desired: &Desired, now: Timestamp) -> Result<Applied, StoreError> {
+    /// Makes the database match `desired`, in one transaction; a dry run does all of it and gives it up at the end.
+    pub async fn apply(&self, desired: &Desired, dry_run: bool, now: Timestamp) -> Result<Applied, StoreError> {
         let held = self.catalogue().await?;
         let mut applied = Applied::default();
         let mut tx = self.db.begin().await?;
@@ -97,14 +97,18 @@ impl Store {
         }
         if let Some(services) = &desired.services {
             let wanted = desired.upstreams.iter().flatten().map(|u| &u.id);
-            check_upstreams(services, wanted.chain(held.upstreams.iter().map(|u| &u.0.id)).collect())?;
+            check_upstreams(services, &wanted.chain(held.upstreams.iter().map(|u| &u.0.id)).collect())?;
             apply_services(&mut tx, services, &held.services, &mut applied).await?;
         }
         apply_accounts(&mut tx, &desired.accounts, &held.accounts, now, &mut applied).await?;
         if applied.created.len() + applied.updated.len() + applied.disabled.len() > 0 {
             Self::touch(&mut tx, "catalogue").await?;
         }
-        tx.commit().await?;
+        if dry_run {
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
         Ok(applied)
     }
 
@@ -173,7 +177,7 @@ impl Store {
 }
 
 /// Every offer names an upstream that there is.
-fn check_upstreams(services: &[DesiredService], known: BTreeSet<&UpstreamId>) -> Result<(), StoreError> {
+fn check_upstreams(services: &[DesiredService], known: &BTreeSet<&UpstreamId>) -> Result<(), StoreError> {
     for service in services {
         if let Some(offer) = service.offers.iter().find(|o| !known.contains(&o.upstream)) {
             let text = format!("service {}: there is no upstream `{}`", service.id, offer.upstream);

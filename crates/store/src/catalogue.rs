@@ -153,6 +153,7 @@ pub enum SellPrice {
 
 /// A service that we sell.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags that panels list")]
 pub struct ServiceRecord {
     /// Its id.
     pub id: ServiceId,
@@ -411,6 +412,7 @@ pub(crate) fn service_json(position: usize, service: &ServiceRecord) -> Value {
     })
 }
 
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
 fn label<S: serde::Serializer>(kind: &Option<ServiceType>, serializer: S) -> Result<S::Ok, S::Error> {
     kind.map(ServiceType::label).serialize(serializer)
 }
@@ -420,6 +422,7 @@ mod meaning {
     use interline_ledger::ChargeAfterPartial;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
     pub(super) fn serialize<S: Serializer>(meaning: &ChargeAfterPartial, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(meaning.name())
     }

@@ -55,8 +55,9 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         use sqlx::Error as E;
         match self {
-            Self::Busy | Self::Uncertain => true,
-            Self::Sql(E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed) => {
+            Self::Busy
+            | Self::Uncertain
+            | Self::Sql(E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed) => {
                 true
             }
             // 57: Postgres was shut down or is starting.

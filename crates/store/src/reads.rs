@@ -96,9 +96,10 @@ impl Store {
         q(text).bind(json!(ids)).all(&*self.db).await?.iter().map(AttemptRow::read).collect()
     }
 
-    /// An order's timeline.
+    /// An order's timeline, with what was found about it and agrees with no rule.
     pub async fn timeline(&self, order: OrderId) -> Result<Vec<EventLine>, StoreError> {
-        let text = "SELECT at, kind, text, data FROM events WHERE order_id = $1 ORDER BY id";
+        let text = "SELECT id, at, kind, text, data FROM events WHERE order_id = $1
+                    UNION ALL SELECT id, at, 'finding', text, NULL FROM findings WHERE order_id = $1 ORDER BY at, id";
         let rows = q(text).bind(order.0).all(&*self.db).await?;
         let read = |row: &crate::db::Row| {
             Ok(EventLine {
@@ -107,16 +108,6 @@ impl Store {
                 text: row.get("text")?,
                 data: row.json_opt("data")?,
             })
-        };
-        rows.iter().map(read).collect()
-    }
-
-    /// What was found about an order and agrees with no rule.
-    pub async fn findings_of(&self, order: OrderId) -> Result<Vec<EventLine>, StoreError> {
-        let text = "SELECT at, kind, text FROM findings WHERE order_id = $1 ORDER BY id";
-        let rows = q(text).bind(order.0).all(&*self.db).await?;
-        let read = |row: &crate::db::Row| {
-            Ok(EventLine { at: time(row, "at")?, kind: row.get("kind")?, text: row.get("text")?, data: None })
         };
         rows.iter().map(read).collect()
     }

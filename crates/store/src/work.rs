@@ -30,6 +30,8 @@ pub struct Needs {
     pub recent: BTreeSet<(AccountId, String)>,
     /// Cases.
     pub cases: BTreeSet<CaseId>,
+    /// How many orders it may place.
+    pub new_orders: i64,
 }
 
 /// A posting that is in the books already.
@@ -84,6 +86,7 @@ pub struct Work {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Ids {
     pub(crate) orders: IdBlock,
+    pub(crate) cases: IdBlock,
     pub(crate) rows: IdBlock,
 }
 
@@ -318,7 +321,7 @@ impl Work {
         suggested: &str,
         evidence: Value,
     ) -> CaseId {
-        let id = CaseId(self.ids.rows.take());
+        let id = CaseId(self.ids.cases.take());
         let case = CaseRow {
             id,
             kind: kind.to_owned(),

@@ -19,18 +19,20 @@ use crate::{
     error::StoreError,
     rows::DueKind,
     tables,
-    work::{IdBlock, Needs, Work, Writes},
+    work::{IdBlock, Ids, Needs, Work, Writes},
 };
 
 /// Most operations in one commit.
 pub const GROUP_MAX: usize = 256;
 /// Most operations that wait for the writer, per lane. A customer whose operation finds the lane full is told to come back.
 pub(crate) const QUEUE_MAX: usize = 4_096;
-/// Ids set aside at a time.
-const ORDER_IDS: i64 = 256;
-const ROW_IDS: i64 = 65_536;
-/// Most row ids that one operation may use.
+/// Order ids set aside at a time; panels see them, so the gaps that a restart leaves are kept small.
+const ORDER_IDS: i64 = 64;
+/// Ids of attempts, postings and events set aside at a time.
+const ROW_IDS: i64 = 8_192;
+/// Most ids of each kind that one operation may use.
 const ROW_IDS_PER_OPERATION: i64 = 512;
+const CASE_IDS_PER_OPERATION: i64 = 4;
 /// How often a whole group is tried again when somebody else was quicker.
 const CONFLICTS_MAX: u32 = 5;
 /// How long a commit without an acknowledgement is asked after.
@@ -73,7 +75,7 @@ impl Writer {
     pub(crate) fn start(db: Arc<Db>) -> (Self, tokio::task::JoinHandle<()>) {
         let (customers, customer_lane) = mpsc::channel(QUEUE_MAX);
         let (background, background_lane) = mpsc::channel(QUEUE_MAX);
-        let task = Loop { db, orders: IdBlock::default(), rows: IdBlock::default() };
+        let task = Loop { db, ids: Ids::default() };
         let handle = tokio::spawn(task.run(customer_lane, background_lane));
         (Self { customers, background }, handle)
     }
@@ -128,8 +130,7 @@ impl<O: Operation> Waiting for Item<O> {
 
 struct Loop {
     db: Arc<Db>,
-    orders: IdBlock,
-    rows: IdBlock,
+    ids: Ids,
 }
 
 type Group = Vec<Box<dyn Waiting>>;
@@ -187,19 +188,24 @@ impl Loop {
     }
 
     async fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
-        self.set_ids_aside(group.len()).await?;
         let mut needs = Needs::default();
-        group.iter().for_each(|item| item.needs(&mut needs));
+        for item in group.iter() {
+            item.needs(&mut needs);
+        }
+        self.set_ids_aside(group.len(), needs.new_orders).await?;
         let mut tx = self.db.begin().await?;
-        let mut work = Work::default();
-        (work.ids.orders, work.ids.rows) = (self.orders.clone(), self.rows.clone());
+        let mut work = Work { ids: self.ids.clone(), ..Work::default() };
         work.load(&mut tx, &needs).await?;
         let mut accounts = BTreeSet::new();
-        group.iter().for_each(|item| item.accounts(&work, &mut accounts));
+        for item in group.iter() {
+            item.accounts(&work, &mut accounts);
+        }
         work.load_balances(&mut tx, &accounts).await?;
-        group.iter_mut().for_each(|item| item.decide(&mut work));
+        for item in group.iter_mut() {
+            item.decide(&mut work);
+        }
         // Never handed out again, even if this group is rolled back: a reader may have seen them.
-        (self.orders, self.rows) = (work.ids.orders.clone(), work.ids.rows.clone());
+        self.ids = work.ids.clone();
         work.store(&mut tx).await?;
         let witness = Witness::of(&work.writes);
         match tx.commit().await {
@@ -223,13 +229,16 @@ impl Loop {
         }
     }
 
-    async fn set_ids_aside(&mut self, operations: usize) -> Result<(), StoreError> {
+    async fn set_ids_aside(&mut self, operations: usize, new_orders: i64) -> Result<(), StoreError> {
         let operations = i64::try_from(operations).unwrap_or(i64::MAX / ROW_IDS_PER_OPERATION);
-        if self.orders.left() < operations {
-            self.orders = set_aside(&self.db, "orders", ORDER_IDS.max(operations)).await?;
-        }
-        if self.rows.left() < operations * ROW_IDS_PER_OPERATION {
-            self.rows = set_aside(&self.db, "rows", ROW_IDS.max(operations * ROW_IDS_PER_OPERATION)).await?;
+        for (block, name, needed, at_a_time) in [
+            (&mut self.ids.orders, "orders", new_orders, ORDER_IDS),
+            (&mut self.ids.cases, "cases", operations * CASE_IDS_PER_OPERATION, 0),
+            (&mut self.ids.rows, "rows", operations * ROW_IDS_PER_OPERATION, ROW_IDS),
+        ] {
+            if block.left() < needed {
+                *block = set_aside(&self.db, name, at_a_time.max(needed)).await?;
+            }
         }
         Ok(())
     }

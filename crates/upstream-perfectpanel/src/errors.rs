@@ -18,8 +18,11 @@ pub(crate) enum Listed {
     Order(String),
 }
 
+/// Makes a refusal of the upstream's words.
+type Means = fn(String) -> Refusal;
+
 /// Refusals of `protocol.md` §3, as [`normal`] writes them.
-static REFUSALS: [(fn(String) -> Refusal, &[&str]); 6] = [
+static REFUSALS: [(Means, &[&str]); 6] = [
     (
         Refusal::Key,
         &[

@@ -145,7 +145,8 @@ fn response(status: u16, body: &str) -> Response {
 
 /// The fixtures show every kind of answer that the dialect must read.
 fn assert_covered(fixtures: &Fixtures) {
-    let kinds: [(&str, fn(&Told) -> bool); 8] = [
+    type Shows = fn(&Told) -> bool;
+    let kinds: [(&str, Shows); 8] = [
         ("an accepted submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Accepted { .. }))),
         ("a refused submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)))),
         ("a submission put off", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Busy { .. }))),

@@ -1,14 +1,14 @@
 //! `interline account`
 
 use anyhow::bail;
-use interline_domain::{AccountId, Currency, Money};
+use interline_domain::{AccountId, Currency, Micros, Money};
 use interline_orders::{AccountRecord, Booking, Gateway};
 use serde_json::{Value, json};
 
 use crate::{
     cli::AccountCommand,
     config::Config,
-    output::{self, check_reference, parse_amount, parse_id},
+    output::{self, Usage, check_reference, parse_amount, parse_id},
     wiring,
 };
 
@@ -44,14 +44,34 @@ pub(crate) async fn run(config: &Config, command: AccountCommand, as_json: bool)
             let account = find(&gateway, &id).await?;
             let money = Money::new(amount, account.currency);
             let booking = gateway.deposit(&account.id, money, check_reference(&reference)?).await?;
-            let said = booked(booking, &reference)?;
-            if as_json {
-                output::json(&shown(&gateway, &account).await?)
-            } else {
-                output::line(&format!("{said}: {money} for {id}"))
+            say(&gateway, &account, booking, &reference, money, as_json).await
+        }
+        AccountCommand::Adjust(args) => {
+            let amount: Micros = parse_id(&args.amount)?;
+            if amount.is_zero() || args.reason.trim().is_empty() {
+                return Err(Usage("the amount must not be 0, and --reason must say something".to_owned()).into());
             }
+            let account = find(&gateway, &args.id).await?;
+            let money = Money::new(amount, account.currency);
+            let booking = gateway.adjust(&account.id, money, check_reference(&args.reference)?, &args.reason).await?;
+            say(&gateway, &account, booking, &args.reference, money, as_json).await
         }
     }
+}
+
+async fn say(
+    gateway: &Gateway,
+    account: &AccountRecord,
+    booking: Booking,
+    reference: &str,
+    money: Money,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let said = booked(booking, reference)?;
+    if as_json {
+        return output::json(&shown(gateway, account).await?);
+    }
+    output::line(&format!("{said}: {money} for {}", account.id))
 }
 
 /// What became of a booking, in words; another amount under the same reference is a failure.
@@ -59,6 +79,7 @@ pub(crate) fn booked(booking: Booking, reference: &str) -> anyhow::Result<&'stat
     match booking {
         Booking::Booked => Ok("booked"),
         Booking::AlreadyBooked => Ok("already booked"),
+        Booking::NoFunds => bail!("the wallet does not hold that much"),
         Booking::OtherAmount => bail!("reference `{reference}` was booked before with another amount"),
     }
 }

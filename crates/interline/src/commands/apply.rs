@@ -13,7 +13,7 @@ pub(crate) async fn run(config: &Config, args: &ApplyArgs, as_json: bool) -> any
     let gateway = wiring::gateway(config).await?;
     let desired = catalogue_file::read(&text, &gateway.adapters(), gateway.settings().base_currency)
         .with_context(|| name.clone())?;
-    let applied = gateway.store().apply(&desired, wiring::now()).await.with_context(|| name.clone())?;
+    let applied = gateway.store().apply(&desired, args.dry_run, wiring::now()).await.with_context(|| name.clone())?;
     if as_json {
         return output::json(&serde_json::to_value(&applied)?);
     }

@@ -25,8 +25,7 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
                 return output::line(key.expose_secret());
             }
             output::json(&json!({
-                "id": record.id, "key": key.expose_secret(), "account": record.account, "label": record.label,
-                "expires_at": record.expires_at.map(time),
+                "id": record.id, "key": key.expose_secret(), "account": record.account, "label": record.label
             }))
         }
         KeyCommand::List { account } => {
@@ -35,12 +34,12 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
             let row = |key: &interline_store::KeyRecord| {
                 json!({
                     "id": key.id, "label": key.label, "prefix": key.prefix, "created_at": time(key.created_at),
-                    "expires_at": key.expires_at.map(time), "revoked_at": key.revoked_at.map(time),
+                    "revoked_at": key.revoked_at.map(time),
                 })
             };
             output::list(
                 keys.iter().map(row).collect(),
-                &["id", "label", "prefix", "created_at", "expires_at", "revoked_at"],
+                &["id", "label", "prefix", "created_at", "revoked_at"],
                 as_json,
             )
         }

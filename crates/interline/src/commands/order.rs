@@ -75,16 +75,9 @@ async fn show(gateway: &Gateway, id: OrderId, as_json: bool) -> anyhow::Result<(
         .into_iter()
         .map(|e| json!({"at": time(e.at), "kind": e.kind, "text": e.text, "data": e.data}))
         .collect();
-    let findings: Vec<Value> = store
-        .findings_of(id)
-        .await?
-        .into_iter()
-        .map(|f| json!({"at": time(f.at), "kind": f.kind, "text": f.text}))
-        .collect();
     let mut shown = shown(&order, attempts.last());
     shown["attempts"] = attempts.iter().map(attempt).collect();
     shown["timeline"] = json!(timeline);
-    shown["findings"] = json!(findings);
     shown["postings"] = store.postings_of(id).await?.iter().map(posting).collect();
     shown["plan"] =
         order.plan["candidates"].as_array().map_or(Value::Null, |c| c.iter().map(super::route::candidate).collect());
@@ -93,9 +86,8 @@ async fn show(gateway: &Gateway, id: OrderId, as_json: bool) -> anyhow::Result<(
 
 fn attempt(a: &AttemptRow) -> Value {
     json!({
-        "id": a.id, "upstream": a.upstream, "service": a.upstream_service, "state": a.state.name(),
-        "upstream_order": a.upstream_order, "reserve": a.reserve.to_string(), "cost": a.cost.map(|c| c.to_string()),
-        "currency": a.currency, "reason": a.reason,
+        "id": a.id, "upstream": a.upstream, "state": a.state.name(), "upstream_order": a.upstream_order,
+        "reserve": a.reserve.to_string(), "cost": a.cost.map(|c| c.to_string()), "currency": a.currency,
     })
 }
 
@@ -134,14 +126,10 @@ fn for_people(order: &Value) -> anyhow::Result<()> {
     output::line("\nattempts")?;
     output::table(
         array(&order["attempts"]),
-        &["id", "upstream", "state", "upstream_order", "reserve", "cost", "currency", "reason"],
+        &["id", "upstream", "state", "upstream_order", "reserve", "cost", "currency"],
     )?;
     output::line("\ntimeline")?;
     output::table(array(&order["timeline"]), &["at", "kind", "text"])?;
-    if !array(&order["findings"]).is_empty() {
-        output::line("\nfindings")?;
-        output::table(array(&order["findings"]), &["at", "kind", "text"])?;
-    }
     output::line("\npostings (debit positive)")?;
     for posting in array(&order["postings"]) {
         output::line(posting["key"].as_str().unwrap_or_default())?;

@@ -33,7 +33,9 @@ pub(crate) async fn run(config: &Config, command: ReviewCommand, as_json: bool) 
             let case = gateway.store().case(id).await?.ok_or_else(|| anyhow!("there is no case {id}"))?;
             let mut row = shown(&case);
             row["evidence"] = case.evidence;
-            row["resolution"] = json!(case.resolution);
+            if let Some(resolution) = case.resolution {
+                row["evidence"]["resolution"] = json!(resolution);
+            }
             output::json(&row)
         }
         ReviewCommand::Resolve { case, how } => {
