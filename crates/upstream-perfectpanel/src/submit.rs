@@ -14,11 +14,13 @@ use crate::{
 ///
 /// A listed error is a verdict under any HTTP status, for panels answer errors under 200 and proxies put 502 over
 /// them. So is an order id in a readable body: only an upstream that made the order can name it, whatever a proxy says
-/// above it, and leaving it unread would lose the one thing that finds the order again. An id beside an error that is
-/// not listed is no verdict. Only then does 429 count, and all the rest is unknown.
+/// above it, and leaving it unread would lose the one thing that finds the order again. An id beside any error is no
+/// verdict: one of the two is not true, and a refusal that is believed wrongly sends the order twice. Only then does 429
+/// count, and all the rest is unknown.
 pub(crate) fn read(heard: &Heard<'_>) -> SubmitOutcome {
     let complaint = heard.complaint();
-    match complaint.as_ref().and_then(Complaint::listed) {
+    let named = heard.json().and_then(Value::as_object).is_some_and(|body| order_id(body).is_some());
+    match complaint.as_ref().and_then(Complaint::listed).filter(|_| !named) {
         Some(Listed::Refused(refusal)) => SubmitOutcome::Rejected(refusal),
         Some(Listed::ActiveTarget) => busy(heard, ActiveTarget::Yes),
         Some(Listed::Slow) => busy(heard, ActiveTarget::No),
@@ -36,7 +38,7 @@ fn by_order_id(heard: &Heard<'_>, complained: bool) -> SubmitOutcome {
             let charge = value::charge(body).map(|amount| Stated { amount, currency: value::currency(body) });
             SubmitOutcome::Accepted { order, charge }
         }
-        Some(_) => SubmitOutcome::Unknown(heard.evidence("an order id beside an error that is not listed")),
+        Some(_) => SubmitOutcome::Unknown(heard.evidence("an order id beside an error")),
         None if heard.status() == TOO_MANY => busy(heard, ActiveTarget::No),
         None if complained => SubmitOutcome::Unknown(heard.evidence("an error that is not listed")),
         None => SubmitOutcome::Unknown(heard.evidence("no order id")),
