@@ -2,12 +2,15 @@
 -- ../sqlite; only what guards the history is written in each engine's own words.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL);
--- Raised by every change of what servers keep in memory; they look once a second or more often.
+-- Raised by every change of what servers keep in memory; they look once a second or more often. `services` is the
+-- generation of our services that counts.
 CREATE TABLE versions (name TEXT PRIMARY KEY NOT NULL, value BIGINT NOT NULL);
-INSERT INTO versions (name, value) VALUES ('catalogue', 1), ('keys', 1);
+INSERT INTO versions (name, value) VALUES ('catalogue', 1), ('keys', 1), ('services', 0);
+-- What only one process may do at a time; a lease that ran out is anybody's.
+CREATE TABLE leases (name TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, lease_until BIGINT NOT NULL);
 -- Ids are handed out in blocks, so that they are known before a group is written.
 CREATE TABLE counters (name TEXT PRIMARY KEY NOT NULL, value BIGINT NOT NULL);
-INSERT INTO counters (name, value) VALUES ('orders', 0), ('cases', 0), ('rows', 0);
+INSERT INTO counters (name, value) VALUES ('orders', 0), ('refills', 0), ('cases', 0), ('rows', 0);
 -- One row per start of `serve`.
 CREATE TABLE boots (boot TEXT PRIMARY KEY NOT NULL, started_at BIGINT NOT NULL, last_seen BIGINT NOT NULL);
 
@@ -17,7 +20,7 @@ CREATE TABLE accounts (
   created_at BIGINT NOT NULL);
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY NOT NULL, account TEXT NOT NULL REFERENCES accounts (id), label TEXT NOT NULL, prefix TEXT NOT NULL,
-  hash TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT);
+  hash TEXT NOT NULL UNIQUE, dialect TEXT, created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT);
 CREATE INDEX api_keys_account ON api_keys (account);
 
 CREATE TABLE upstreams (
@@ -31,14 +34,18 @@ CREATE TABLE upstream_services (
   upstream TEXT NOT NULL REFERENCES upstreams (id), service TEXT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL,
   service_type TEXT, rate TEXT NOT NULL, min BIGINT NOT NULL, max BIGINT NOT NULL, refill BOOLEAN, cancel BOOLEAN,
   dripfeed BOOLEAN, present BOOLEAN NOT NULL, PRIMARY KEY (upstream, service));
+-- A change of services is written piece by piece under the next generation and seen all at once, when that generation
+-- begins to count. Of a service's rows up to it the newest counts, with its own offers; the others are removed.
 CREATE TABLE services (
-  id BIGINT PRIMARY KEY NOT NULL, position BIGINT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL,
+  id BIGINT NOT NULL, generation BIGINT NOT NULL, position BIGINT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL,
   service_type TEXT NOT NULL, rate BIGINT, markup_percent TEXT, min BIGINT NOT NULL, max BIGINT NOT NULL,
   refill BOOLEAN NOT NULL, cancel BOOLEAN NOT NULL, dripfeed BOOLEAN NOT NULL, enabled BOOLEAN NOT NULL,
-  description TEXT NOT NULL);
+  description TEXT NOT NULL, PRIMARY KEY (id, generation));
+-- An offer may be written before its upstream, which is made when the generation begins to count.
 CREATE TABLE offers (
-  service BIGINT NOT NULL REFERENCES services (id), position BIGINT NOT NULL, upstream TEXT NOT NULL REFERENCES upstreams (id),
-  upstream_service TEXT NOT NULL, enabled BOOLEAN NOT NULL, params JSONB NOT NULL, PRIMARY KEY (service, position));
+  service BIGINT NOT NULL, generation BIGINT NOT NULL, position BIGINT NOT NULL, upstream TEXT NOT NULL,
+  upstream_service TEXT NOT NULL, enabled BOOLEAN NOT NULL, params JSONB NOT NULL,
+  PRIMARY KEY (service, generation, position), FOREIGN KEY (service, generation) REFERENCES services (id, generation));
 
 CREATE TABLE orders (
   id BIGINT PRIMARY KEY NOT NULL, account TEXT NOT NULL REFERENCES accounts (id), service BIGINT NOT NULL,
@@ -53,7 +60,7 @@ CREATE INDEX orders_open ON orders (id) WHERE ended_at IS NULL;
 CREATE TABLE attempts (
   id BIGINT PRIMARY KEY NOT NULL, order_id BIGINT NOT NULL REFERENCES orders (id), upstream TEXT NOT NULL REFERENCES upstreams (id),
   upstream_service TEXT NOT NULL, params JSONB NOT NULL, state TEXT NOT NULL, upstream_order TEXT, currency TEXT NOT NULL,
-  reserve BIGINT NOT NULL, wip BIGINT NOT NULL, last_charge BIGINT NOT NULL, cost BIGINT, claim BIGINT NOT NULL,
+  reserve BIGINT NOT NULL, wip BIGINT NOT NULL, last_charge BIGINT NOT NULL, charge_read BOOLEAN NOT NULL, cost BIGINT, claim BIGINT NOT NULL,
   postings BIGINT NOT NULL, to_loss BOOLEAN NOT NULL, send_number BIGINT NOT NULL, owner TEXT, lease_until BIGINT,
   not_before BIGINT NOT NULL, queued_at BIGINT NOT NULL, sent_at BIGINT, decided_at BIGINT, ended_at BIGINT, reason TEXT);
 -- At most one attempt of an order may still turn into a delivery.
@@ -66,10 +73,22 @@ CREATE INDEX attempts_recent ON attempts (upstream, queued_at);
 CREATE INDEX attempts_running ON attempts (upstream, id) WHERE state = 'accepted';
 CREATE INDEX attempts_claims ON attempts (upstream, id) WHERE claim > 0;
 
+-- A refill is a submission too: one row of intent, written at most once, never asked for again while it may live.
+CREATE TABLE refills (
+  id BIGINT PRIMARY KEY NOT NULL, order_id BIGINT NOT NULL REFERENCES orders (id), attempt_id BIGINT NOT NULL REFERENCES attempts (id),
+  upstream TEXT NOT NULL REFERENCES upstreams (id), state TEXT NOT NULL, status TEXT NOT NULL, upstream_refill TEXT,
+  owner TEXT NOT NULL, lease_until BIGINT NOT NULL, postings BIGINT NOT NULL, created_at BIGINT NOT NULL, ended_at BIGINT,
+  reason TEXT);
+CREATE UNIQUE INDEX refills_open ON refills (order_id) WHERE state IN ('sending', 'unknown', 'accepted');
+CREATE INDEX refills_order ON refills (order_id);
+CREATE INDEX refills_sending ON refills (id) WHERE state = 'sending';
+
 -- What a customer may have sent twice: the first order answers until the window ends.
 CREATE TABLE recent_orders (
   account TEXT NOT NULL, fingerprint TEXT NOT NULL, order_id BIGINT NOT NULL, until BIGINT NOT NULL,
   PRIMARY KEY (account, fingerprint));
+
+CREATE INDEX recent_orders_until ON recent_orders (until);
 
 CREATE TABLE balances (
   account TEXT PRIMARY KEY NOT NULL, currency TEXT NOT NULL, balance BIGINT NOT NULL, version BIGINT NOT NULL, floor BIGINT);

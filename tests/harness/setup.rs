@@ -14,7 +14,7 @@ pub const ACCOUNT: &str = "panel-a";
 pub const SERVICE: &str = "101";
 
 /// Everything that happens by itself happens within a blink, and nothing is slowed down by a limit.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("SERVER__LISTEN", "127.0.0.1:0"),
     ("SYNC__STATUS_FIRST_MS", "50"),
     ("SYNC__STATUS_MAX_MS", "200"),
@@ -22,6 +22,8 @@ const SETTINGS: [(&str, &str); 7] = [
     ("SYNC__BALANCE_MS", "200"),
     ("PANEL__DISPATCH_WAIT_MS", "2000"),
     ("DISPATCH__QUIET_S", "0"),
+    ("LIMITS__IP_PER_MINUTE", "1000000"),
+    ("LIMITS__KEY_PER_MINUTE", "1000000"),
 ];
 
 /// A setup to be changed by its methods: service [`SERVICE`] at 2.50 per 1000, sold by every upstream of it.
@@ -138,6 +140,7 @@ pub struct UpstreamSetup {
     max: u64,
     cancel: bool,
     charge_after_partial: ChargeAfterPartial,
+    others: Vec<Service>,
     lines: String,
 }
 
@@ -151,6 +154,7 @@ impl UpstreamSetup {
             max: 10_000,
             cancel: true,
             charge_after_partial: ChargeAfterPartial::Net,
+            others: Vec::new(),
             lines: String::new(),
         }
     }
@@ -187,6 +191,13 @@ impl UpstreamSetup {
         self.line(&format!("charge_after_partial = \"{word}\""))
     }
 
+    /// Another service that it sells; whoever orders it writes an entry of [`Setup::more`] for it.
+    #[must_use]
+    pub fn also(mut self, service: Service) -> Self {
+        self.others.push(service);
+        self
+    }
+
     /// One more line of its entry in the catalogue file.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
@@ -212,7 +223,7 @@ impl UpstreamSetup {
             key: format!("{}-key-5f0c7a91d2", self.id),
             currency: self.currency.clone(),
             balance: "500".to_owned(),
-            services: vec![service],
+            services: [service].into_iter().chain(self.others.iter().cloned()).collect(),
             charge_after_partial: self.charge_after_partial,
             ..Config::default()
         };

@@ -2,7 +2,10 @@
 
 mod support;
 
+mod asking;
+mod dialects;
 mod place;
+mod types;
 
 mod failover;
 mod unknown;
@@ -16,6 +19,7 @@ mod restart;
 mod sabotage;
 
 mod keys;
+mod limits;
 
 mod cli;
 mod setting_up;

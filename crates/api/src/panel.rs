@@ -1,52 +1,183 @@
-//! The PerfectPanel v2 face at `/api/v2`.
+//! The panel faces: `/api/v2`, and `/perfectPanel` in Streamrise's dialect. Calls are read alike; a face decides the
+//! dialect that they are answered in.
 
-use std::sync::Arc;
+mod commands;
+
+use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{
-    body::{Body, Bytes},
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header},
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use interline_domain::{AccountId, Currency, OrderId};
-use interline_orders::{AccountRecord, CancelRefusal, Gateway, PlaceRefusal, StatusView, StoreError};
+use http_body_util::BodyExt as _;
+use interline_domain::Currency;
+use interline_orders::{Caller, Gateway};
 use interline_panel_protocol::{
-    Command, Encoded, GivenId, Incoming, Key, Parsed, Refused, Reply, ServiceLine, StatusLine, encode, encode_services,
-    parse,
+    Command, Dialect, Encoded, HttpStatus, Incoming, Key, Parsed, Refused, Reply, encode, parse,
 };
 use moka::sync::Cache;
 
-/// Price lists kept in memory, one per version, currency and discount.
-const PRICE_LISTS_MAX: u64 = 64;
-/// What a client is told to wait when we are too busy, in seconds.
-const RETRY_AFTER_S: u64 = 1;
+use crate::{client::Client, limits::Limits};
 
-/// The state of the face.
-pub(crate) struct Panel {
-    gateway: Arc<Gateway>,
-    request_body_bytes_max: usize,
-    price_lists: Cache<(i64, Currency, String), Arc<[u8]>>,
+/// Price lists kept in memory, one per version, currency, discount and dialect.
+const PRICE_LISTS_MAX: u64 = 64;
+/// What is read of a body that is too large and thrown away, as a multiple of what is allowed. A client that is cut off
+/// while it sends does not read why.
+const DISCARDED_FACTOR: usize = 4;
+
+/// How the panel faces answer.
+#[derive(Debug, Clone, Copy)]
+pub struct PanelSettings {
+    /// The dialect of `/api/v2`, for callers whose key has none of its own.
+    pub dialect: Dialect,
+    /// Whether refusals at `/api/v2` come with their HTTP codes.
+    pub http_status: HttpStatus,
+    /// Largest request body, in bytes.
+    pub request_body_bytes_max: usize,
 }
 
-impl Panel {
-    pub(crate) fn new(gateway: Arc<Gateway>, request_body_bytes_max: usize) -> Self {
-        Self { gateway, request_body_bytes_max, price_lists: Cache::new(PRICE_LISTS_MAX) }
+/// The state of the faces.
+pub(crate) struct Panel {
+    gateway: Arc<Gateway>,
+    limits: Arc<Limits>,
+    settings: PanelSettings,
+    price_lists: Cache<(i64, Currency, String, Dialect), Arc<[u8]>>,
+}
+
+/// Where a call came in.
+#[derive(Debug, Clone, Copy)]
+enum Face {
+    ApiV2,
+    PerfectPanel,
+}
+
+impl Face {
+    /// The dialect of its answers: the face's own, else the key's, else the configured one.
+    fn dialect(self, configured: Dialect, of_key: Option<&str>) -> Dialect {
+        match self {
+            Self::ApiV2 => of_key.and_then(Dialect::from_name).unwrap_or(configured),
+            Self::PerfectPanel => Dialect::Streamrise,
+        }
     }
 }
 
-/// Answers whatever arrives, in the face's own dialect.
-pub(crate) async fn answer(State(panel): State<Arc<Panel>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = match Limited::new(body, panel.request_body_bytes_max).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => return respond(encode(&Reply::Refused(panel.unreadable(error.as_ref())))),
-    };
-    let parsed = parse(&incoming(&head.headers, head.uri.query().unwrap_or_default(), &body));
-    respond(encode(&panel.reply(parsed).await))
+/// `/api/v2`: answers whatever arrives in the dialect of the key, or the configured one.
+pub(crate) async fn api_v2(
+    State(panel): State<Arc<Panel>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    panel.answer(Face::ApiV2, peer, request).await
 }
 
-fn incoming<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a Bytes) -> Incoming<'a> {
+/// `/perfectPanel`: answers whatever arrives in the dialect of `seeds/streamrise-api.txt`.
+pub(crate) async fn perfect_panel(
+    State(panel): State<Arc<Panel>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    panel.answer(Face::PerfectPanel, peer, request).await
+}
+
+impl Panel {
+    pub(crate) fn new(gateway: Arc<Gateway>, limits: Arc<Limits>, settings: PanelSettings) -> Self {
+        Self { gateway, limits, settings, price_lists: Cache::new(PRICE_LISTS_MAX) }
+    }
+
+    async fn answer(&self, face: Face, peer: SocketAddr, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let client = self.limits.client(peer.ip(), &head.headers);
+        // Counted before anything is read: what is asked for decides only how a refusal is said.
+        let counted = self.limits.call(client);
+        let (reply, dialect) = match read(body, self.settings.request_body_bytes_max).await {
+            Ok(body) => {
+                let query = head.uri.query().unwrap_or_default();
+                let parsed = parse(&incoming(&head.headers, query, &body));
+                match counted {
+                    Ok(()) => self.reply(face, client, parsed).await,
+                    Err(refused) => (said(refused, &parsed.command), self.dialect(face, None)),
+                }
+            }
+            Err(refused) => (Reply::Refused(refused), self.dialect(face, None)),
+        };
+        respond(encode(&reply, dialect, self.settings.http_status))
+    }
+
+    fn dialect(&self, face: Face, caller: Option<&Caller>) -> Dialect {
+        face.dialect(self.settings.dialect, caller.and_then(|caller| caller.dialect.as_deref()))
+    }
+
+    async fn reply(&self, face: Face, client: Client, parsed: Parsed) -> (Reply, Dialect) {
+        let of_face = self.dialect(face, None);
+        let key = match parsed.key {
+            Key::One(key) => key,
+            // The key may stand in what could not be read: what is wrong with that helps more than "no key".
+            Key::Absent if parsed.unreadable => {
+                return (Reply::Refused(parsed.command.err().unwrap_or(Refused::InvalidKey)), of_face);
+            }
+            Key::Absent | Key::Conflict => return (Reply::Refused(Refused::InvalidKey), of_face),
+        };
+        let caller = match self.caller(client, &key).await {
+            Ok(caller) => caller,
+            Err(refused) => return (said(refused, &parsed.command), of_face),
+        };
+        let dialect = self.dialect(face, Some(&caller));
+        let reply = match (self.limits.right_key(client, &key), parsed.command) {
+            (Err(refused), command) => said(refused, &command),
+            (Ok(()), Ok(command)) => {
+                let done = self.run(&caller.account, dialect, &command).await;
+                done.unwrap_or_else(|refused| Reply::Refused(refused.said_to(&command)))
+            }
+            (Ok(()), Err(refused)) => Reply::Refused(refused),
+        };
+        (reply, dialect)
+    }
+
+    async fn caller(&self, client: Client, key: &str) -> Result<Caller, Refused> {
+        self.limits.may_try(client, key)?;
+        let caller = self.gateway.authenticate(key).await.map_err(commands::later)?;
+        caller.ok_or_else(|| self.limits.wrong_key(client))
+    }
+}
+
+/// A refusal that does not come from the command itself, as it may be said to it.
+fn said(refused: Refused, command: &Result<Command, Refused>) -> Reply {
+    Reply::Refused(match command {
+        Ok(command) => refused.said_to(command),
+        Err(_) => refused,
+    })
+}
+
+/// The body, or why there is none.
+async fn read(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+    let (mut kept, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| unreadable(&error))?.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= bytes_max {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+            if seen > bytes_max.saturating_mul(DISCARDED_FACTOR) {
+                break;
+            }
+        }
+    }
+    if seen > bytes_max {
+        return Err(Refused::BadRequest(format!("the request body is larger than {bytes_max} bytes")));
+    }
+    Ok(kept)
+}
+
+/// The connection broke within the body, so most likely nobody reads this.
+fn unreadable(error: &dyn Error) -> Refused {
+    tracing::debug!(%error, "a request body could not be read");
+    Refused::BadRequest("the request body could not be read".to_owned())
+}
+
+fn incoming<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a [u8]) -> Incoming<'a> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     Incoming {
         content_type: text(header::CONTENT_TYPE),
@@ -59,7 +190,7 @@ fn incoming<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a Bytes) -> Inco
 
 fn respond(encoded: Encoded) -> Response {
     let mut response = Response::new(Body::from(encoded.body));
-    *response.status_mut() = axum::http::StatusCode::from_u16(encoded.status).unwrap_or_default();
+    *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or_default();
     let headers = response.headers_mut();
     // Exactly so, without a charset: some clients compare it (`protocol.md`, trap 1).
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -67,134 +198,4 @@ fn respond(encoded: Encoded) -> Response {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-impl Panel {
-    fn unreadable(&self, error: &(dyn std::error::Error + 'static)) -> Refused {
-        Refused::BadRequest(if error.is::<LengthLimitError>() {
-            format!("the request body is larger than {} bytes", self.request_body_bytes_max)
-        } else {
-            "the request body could not be read".to_owned()
-        })
-    }
-
-    async fn reply(&self, parsed: Parsed) -> Reply {
-        if parsed.key == Key::Absent && parsed.unreadable {
-            // The key may stand in what could not be read: what is wrong with that helps more than "no key".
-            return Reply::Refused(parsed.command.err().unwrap_or(Refused::InvalidKey));
-        }
-        let account = match self.account(parsed.key).await {
-            Ok(account) => account,
-            Err(refused) => {
-                return Reply::Refused(parsed.command.map_or(refused.clone(), |command| refused.said_to(&command)));
-            }
-        };
-        match parsed.command {
-            Err(refused) => Reply::Refused(refused),
-            Ok(command) => {
-                self.run(&account, &command).await.unwrap_or_else(|refused| Reply::Refused(refused.said_to(&command)))
-            }
-        }
-    }
-
-    async fn account(&self, key: Key) -> Result<AccountRecord, Refused> {
-        let Key::One(key) = key else { return Err(Refused::InvalidKey) };
-        self.gateway.authenticate(&key).await.map_err(later)?.ok_or(Refused::InvalidKey)
-    }
-
-    async fn run(&self, account: &AccountRecord, command: &Command) -> Result<Reply, Refused> {
-        Ok(match command {
-            Command::Services => Reply::Services(self.price_list(account)),
-            Command::Balance => Reply::Balance(self.gateway.balance(account).await.map_err(later)?),
-            Command::Add { service, fields } => {
-                Reply::Added(self.gateway.place(account, service, fields).await.map_err(not_placed)?)
-            }
-            Command::Status(given) => {
-                let lines = self.statuses(&account.id, std::slice::from_ref(given)).await?;
-                Reply::Status(lines.into_iter().next().and_then(|line| line.1).ok_or(Refused::IncorrectOrder)?)
-            }
-            Command::StatusMany(given) => Reply::StatusMany(self.statuses(&account.id, given).await?),
-            Command::Cancel(given) => self.cancel(&account.id, given).await.map(|()| Reply::Canceled)?,
-            Command::CancelMany(given) => {
-                let mut answers = Vec::with_capacity(given.len());
-                for one in given {
-                    answers.push((one.clone(), self.cancel(&account.id, one).await));
-                }
-                Reply::CanceledMany(answers)
-            }
-        })
-    }
-
-    /// The account's price list, written once per version of the catalogue.
-    fn price_list(&self, account: &AccountRecord) -> Arc<[u8]> {
-        let catalogue = self.gateway.catalogue();
-        let key = (catalogue.version, account.currency, account.discount_percent.normalize().to_string());
-        self.price_lists.get_with(key, || {
-            let line = |priced: interline_orders::Priced<'_>| ServiceLine {
-                id: priced.service.id,
-                name: priced.service.name.clone(),
-                service_type: priced.service.service_type,
-                category: priced.service.category.clone(),
-                rate: priced.rate,
-                min: priced.service.min,
-                max: priced.service.max,
-                refill: priced.service.refill,
-                cancel: priced.service.cancel,
-                dripfeed: priced.service.dripfeed,
-                description: priced.service.description.clone(),
-            };
-            let lines: Vec<ServiceLine> = catalogue.price_list(account).into_iter().map(line).collect();
-            encode_services(&lines).into()
-        })
-    }
-
-    async fn statuses(
-        &self,
-        account: &AccountId,
-        given: &[GivenId],
-    ) -> Result<Vec<(GivenId, Option<StatusLine>)>, Refused> {
-        let ids: Vec<OrderId> = given.iter().filter_map(|g| g.id).collect();
-        let found = self.gateway.statuses(account, &ids).await.map_err(later)?;
-        Ok(given.iter().map(|g| (g.clone(), g.id.and_then(|id| found.get(&id)).map(line))).collect())
-    }
-
-    async fn cancel(&self, account: &AccountId, given: &GivenId) -> Result<(), Refused> {
-        let order = given.id.ok_or(Refused::IncorrectOrder)?;
-        self.gateway.cancel(account, order).await.map_err(|refusal| match refusal {
-            CancelRefusal::Order => Refused::IncorrectOrder,
-            CancelRefusal::NotOffered => Refused::NoCancel,
-            CancelRefusal::Store(error) => later(error),
-        })
-    }
-}
-
-fn line(view: &StatusView) -> StatusLine {
-    StatusLine {
-        charge: view.charge,
-        start_count: view.start_count,
-        status: view.status,
-        remains: view.remains,
-        currency: view.currency,
-    }
-}
-
-fn not_placed(refusal: PlaceRefusal) -> Refused {
-    match refusal {
-        PlaceRefusal::Service => Refused::IncorrectService,
-        PlaceRefusal::Field(text) => Refused::BadRequest(text),
-        PlaceRefusal::Funds => Refused::NotEnoughFunds,
-        PlaceRefusal::NoUpstream => Refused::NoUpstream,
-        PlaceRefusal::Store(error) => later(error),
-    }
-}
-
-/// A failure of ours that will pass; it is logged here, once, and the customer is told to come back.
-#[expect(clippy::needless_pass_by_value, reason = "it is the last place that the error reaches")]
-fn later(error: StoreError) -> Refused {
-    if matches!(error, StoreError::Busy) {
-        tracing::warn!("too busy: a call was sent away");
-    } else {
-        tracing::error!(%error, "a call could not be answered");
-    }
-    Refused::TryLater { retry_after_s: RETRY_AFTER_S }
 }

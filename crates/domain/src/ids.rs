@@ -98,6 +98,10 @@ numeric_id!(
     ServiceId up to ID_MAX
 );
 numeric_id!(
+    /// A refill of an order.
+    RefillId up to ID_MAX
+);
+numeric_id!(
     /// A case that a person may have to decide.
     CaseId up to i64::MAX
 );

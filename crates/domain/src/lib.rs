@@ -8,12 +8,14 @@ pub mod kind;
 pub mod money;
 pub mod order;
 pub mod price;
+pub mod refill;
 pub mod target;
 pub mod time;
 
 pub use attempt::{AttemptEvent, AttemptState};
-pub use ids::{AccountId, AttemptId, CaseId, IdError, OrderId, ServiceId, UpstreamId};
-pub use kind::{Fields, OrderKind, ServiceType};
+pub use ids::{AccountId, AttemptId, CaseId, IdError, OrderId, RefillId, ServiceId, UpstreamId};
+pub use kind::{Fields, OrderKind, ServiceType, Style, Terms};
 pub use money::{Currency, Micros, Money, MoneyError};
+pub use refill::{RefillState, RefillStatus};
 pub use order::{OrderStatus, Progress, Report, StatusWord, Step};
 pub use time::Timestamp;

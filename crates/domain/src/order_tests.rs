@@ -29,7 +29,7 @@ fn the_words_that_end_an_order() {
         ("Partial", Some(0), OrderStatus::Completed, 0),
         ("Partial", Some(-1), OrderStatus::Completed, 0),
         ("Partial", Some(100), OrderStatus::Canceled, 100),
-        ("Partially Completed", Some(999), OrderStatus::Canceled, 100),
+        ("Partial", Some(999), OrderStatus::Canceled, 100),
         ("Failed", Some(100), OrderStatus::Canceled, 100),
     ];
     for (word, remains, status, left) in cases {
@@ -48,7 +48,7 @@ fn a_failure_refunds_only_when_nothing_was_charged_or_delivered() {
 
 #[test]
 fn an_unlisted_word_is_no_news() {
-    for word in ["Paused", "Suspended", "Holding", "", "Abgeschlossen", "completed!"] {
+    for word in ["Paused", "Suspended", "Holding", "", "Abgeschlossen", "completed!", "2", "5", "Partially Completed"] {
         assert_eq!(step(Progress::NEW, 100, &report(word, Some(0))), Step::NoNews, "{word}");
     }
 }

@@ -10,6 +10,8 @@ use crate::money::{Micros, MoneyError};
 pub enum Basis {
     /// For a thousand units.
     PerThousand,
+    /// For one order, whatever its quantity.
+    Flat,
 }
 
 /// The rate at which an account is charged: the base rate converted to its currency, less its discount, rounded half up to
@@ -34,8 +36,12 @@ pub fn marked_up(cost_rate: Decimal, markup_percent: Decimal) -> Result<Decimal,
 
 /// What `quantity` costs at `rate`: rounded half up at a micro-unit, and at least one micro-unit unless the rate is zero.
 pub fn price(rate: Decimal, quantity: u64, basis: Basis) -> Result<Micros, MoneyError> {
-    let Basis::PerThousand = basis;
-    let units = rate.checked_mul(Decimal::from(quantity)).ok_or(MoneyError::TooLarge)? / Decimal::ONE_THOUSAND;
+    let units = match basis {
+        Basis::PerThousand => {
+            rate.checked_mul(Decimal::from(quantity)).ok_or(MoneyError::TooLarge)? / Decimal::ONE_THOUSAND
+        }
+        Basis::Flat => rate,
+    };
     let amount = Micros::from_decimal(units)?;
     Ok(if amount.is_zero() && rate > Decimal::ZERO { Micros::ONE } else { amount })
 }
@@ -82,6 +88,15 @@ mod tests {
         assert_eq!(price(decimal("0"), 1000, Basis::PerThousand), Ok(Micros::ZERO));
         assert_eq!(price(decimal("0.0005"), 1, Basis::PerThousand), Ok(Micros::ONE));
         assert_eq!(price(decimal("0.0015"), 1, Basis::PerThousand), Ok(Micros::new(2)));
+    }
+
+    #[test]
+    fn a_flat_rate_is_charged_once_whatever_the_quantity() {
+        for quantity in [1, 1000, u64::MAX] {
+            assert_eq!(price(decimal("2.50"), quantity, Basis::Flat), Ok(amount("2.5")), "{quantity}");
+        }
+        assert_eq!(price(decimal("0.0000001"), 1000, Basis::Flat), Ok(Micros::ONE));
+        assert_eq!(price(Decimal::ZERO, 1000, Basis::Flat), Ok(Micros::ZERO));
     }
 
     #[test]

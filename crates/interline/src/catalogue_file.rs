@@ -1,37 +1,45 @@
-//! The catalogue file of `apply`: TOML in, what the database should hold out. An error names the entry, the key and what
-//! is allowed; a mistake of form shows its line.
+//! The catalogue file: TOML in, what the database should hold out, and back. An error names the line, the entry, the
+//! key and what is allowed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod export;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use interline_domain::{AccountId, Currency, Micros, ServiceId, ServiceType, UpstreamId};
 use interline_ledger::ChargeAfterPartial;
 use interline_store::{Desired, DesiredKey, DesiredService, DesiredUpstream, OfferRecord, SellPrice, UpstreamSettings};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
-#[derive(Debug, Deserialize)]
+pub(crate) use export::{to_json, to_toml};
+
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     currency: Vec<CurrencyEntry>,
     upstream: Option<Vec<UpstreamEntry>>,
     service: Option<Vec<ServiceEntry>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     account: Vec<AccountEntry>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct CurrencyEntry {
-    code: String,
+    code: Spanned<String>,
     rate: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct UpstreamEntry {
-    id: String,
+    id: Spanned<String>,
     #[serde(default = "perfectpanel")]
     adapter: String,
     url: String,
@@ -51,11 +59,11 @@ struct UpstreamEntry {
     drift_allowance: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "the file's own keys")]
 struct ServiceEntry {
-    id: i64,
+    id: Spanned<i64>,
     name: String,
     #[serde(default)]
     category: String,
@@ -75,25 +83,25 @@ struct ServiceEntry {
     enabled: bool,
     #[serde(default)]
     description: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     offer: Vec<OfferEntry>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct OfferEntry {
     upstream: String,
     service: String,
     #[serde(default = "yes")]
     enabled: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     params: BTreeMap<String, toml::Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct AccountEntry {
-    id: String,
+    id: Spanned<String>,
     currency: Option<String>,
     #[serde(default = "zero")]
     discount_percent: String,
@@ -118,24 +126,25 @@ const fn yes() -> bool {
 /// Reads a catalogue file. `adapters` are those that are spoken; `base` is the currency where none is named.
 pub(crate) fn read(text: &str, adapters: &[&str], base: Currency) -> anyhow::Result<Desired> {
     let file: File = toml::from_str(text)?;
-    let currencies = file.currency.iter().map(|c| currency(c, base).with_context(|| format!("currency {}", c.code)));
+    unique(text, "currency", file.currency.iter().map(|c| &c.code))?;
+    let currencies = file.currency.iter().map(|c| currency(c, base).with_context(|| place(text, "currency", &c.code)));
     let currencies = currencies.collect::<Result<Vec<_>, _>>()?;
     let upstreams = file.upstream.map(|entries| {
-        unique("upstream", entries.iter().map(|u| u.id.clone()))?;
+        unique(text, "upstream", entries.iter().map(|u| &u.id))?;
         entries
             .iter()
-            .map(|u| upstream(u, adapters, base).with_context(|| format!("upstream {}", u.id)))
+            .map(|u| upstream(u, adapters, base).with_context(|| place(text, "upstream", &u.id)))
             .collect::<anyhow::Result<Vec<_>>>()
     });
     let services = file.service.map(|entries| {
-        unique("service", entries.iter().map(|s| s.id.to_string()))?;
+        unique(text, "service", entries.iter().map(|s| &s.id))?;
         entries
             .iter()
-            .map(|s| service(s).with_context(|| format!("service {}", s.id)))
+            .map(|s| service(s).with_context(|| place(text, "service", &s.id)))
             .collect::<anyhow::Result<Vec<_>>>()
     });
-    unique("account", file.account.iter().map(|a| a.id.clone()))?;
-    let accounts = file.account.iter().map(|a| account(a, base).with_context(|| format!("account {}", a.id)));
+    unique(text, "account", file.account.iter().map(|a| &a.id))?;
+    let accounts = file.account.iter().map(|a| account(a, base).with_context(|| place(text, "account", &a.id)));
     Ok(Desired {
         currencies,
         upstreams: upstreams.transpose()?,
@@ -144,16 +153,26 @@ pub(crate) fn read(text: &str, adapters: &[&str], base: Currency) -> anyhow::Res
     })
 }
 
-fn unique(what: &str, ids: impl Iterator<Item = String>) -> anyhow::Result<()> {
+fn unique<'a, T: Display + Ord + 'a>(
+    text: &str,
+    what: &str,
+    ids: impl Iterator<Item = &'a Spanned<T>>,
+) -> anyhow::Result<()> {
     let mut seen = BTreeSet::new();
     for id in ids {
-        ensure!(seen.insert(id.clone()), "{what} {id} stands in the file twice");
+        ensure!(seen.insert(id.get_ref()), "{} stands in the file twice", place(text, what, id));
     }
     Ok(())
 }
 
+/// Where an entry stands, and which it is.
+fn place<T: Display>(text: &str, what: &str, id: &Spanned<T>) -> String {
+    let before = text.get(..id.span().start).unwrap_or(text);
+    format!("line {}: {what} {}", before.matches('\n').count() + 1, id.get_ref())
+}
+
 fn currency(entry: &CurrencyEntry, base: Currency) -> anyhow::Result<(Currency, Decimal)> {
-    let code: Currency = entry.code.parse()?;
+    let code: Currency = entry.code.get_ref().parse()?;
     let rate = decimal("rate", &entry.rate)?;
     ensure!(
         rate > Decimal::ZERO && rate <= Decimal::from(1_000_000_000),
@@ -191,7 +210,7 @@ fn upstream(entry: &UpstreamEntry, adapters: &[&str], base: Currency) -> anyhow:
             .map_or(Ok(defaults.drift_allowance), |a| amount("drift_allowance", a))?,
     };
     Ok(DesiredUpstream {
-        id: entry.id.parse::<UpstreamId>().context("`id`")?,
+        id: entry.id.get_ref().parse::<UpstreamId>().context("`id`")?,
         adapter: entry.adapter.clone(),
         url: entry.url.clone(),
         key: entry.key.as_deref().map(key).transpose()?,
@@ -222,6 +241,10 @@ fn service(entry: &ServiceEntry) -> anyhow::Result<DesiredService> {
     ensure!(
         entry.min >= 1 && entry.min <= entry.max && entry.max <= 2_147_483_647,
         "`min` and `max` must be 1 to 2147483647, and `min` at most `max`"
+    );
+    ensure!(
+        service_type != ServiceType::Package || entry.min == entry.max,
+        "`min` and `max` of a Package must be the same: what one package delivers"
     );
     let price = match (&entry.rate, &entry.markup_percent) {
         (Some(rate), None) => SellPrice::Rate(amount("rate", rate)?),
@@ -275,7 +298,11 @@ fn offer(entry: &OfferEntry) -> anyhow::Result<OfferRecord> {
 
 fn account(entry: &AccountEntry, base: Currency) -> anyhow::Result<(AccountId, Currency, Decimal)> {
     let currency = entry.currency.as_deref().map_or(Ok(base), str::parse).context("`currency`")?;
-    Ok((entry.id.parse().context("`id`")?, currency, percent("discount_percent", &entry.discount_percent, 0, 100)?))
+    Ok((
+        entry.id.get_ref().parse().context("`id`")?,
+        currency,
+        percent("discount_percent", &entry.discount_percent, 0, 100)?,
+    ))
 }
 
 fn amount(key: &str, text: &str) -> anyhow::Result<Micros> {

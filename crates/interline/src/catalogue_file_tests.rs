@@ -61,6 +61,8 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ("rate = \"2.50\"", "rate = \"2,50\"", "service 101: `rate`"),
         ("rate = \"2.50\"", "", "exactly one of `rate` and `markup_percent`"),
         ("min = 10\n", "min = 0\n", "`min` and `max` must be"),
+        ("min = 10\n", "type = \"Package\"\nmin = 10\n", "service 101: `min` and `max` of a Package must be the same"),
+        ("min = 10\n", "type = \"Hologram\"\nmin = 10\n", "`type` must be one of Default, SEO, Custom Comments"),
         ("id = \"alpha\"", "id = \"Alpha\"", "`id`"),
         ("key = \"env:ALPHA_KEY\"", "key = \"s3cret\"", "`key` must be env:NAME"),
         ("http://127", "ftp://127", "`url` must begin with http"),

@@ -172,13 +172,18 @@ pub(crate) struct AdjustArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make an API key; it is printed once and kept nowhere
-    #[command(after_help = "Example:\n  interline key create panel-a --label website --expires 2027-01-01")]
+    #[command(
+        after_help = "Example:\n  interline key create panel-a --label website --dialect classic --expires 2027-01-01"
+    )]
     Create {
         /// The customer
         account: String,
         /// Your name for it
         #[arg(long, default_value = "")]
         label: String,
+        /// How its holder is answered at /api/v2 [default: as panel.dialect says]
+        #[arg(long, value_parser = ["seed", "classic"])]
+        dialect: Option<String>,
         /// From when on it is refused: YYYY-MM-DD (UTC) or RFC 3339
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,

@@ -4,10 +4,12 @@
 
 use std::{
     env, fs,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use globset::{Glob, GlobSetBuilder};
+use interline_api::{Dialect, HttpStatus, LimitSettings, PanelSettings, TrustedProxies};
 use interline_domain::{Currency, Micros};
 use interline_orders::{Settings, UnknownPolicy};
 use interline_routing::Policy;
@@ -34,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     pub(crate) money: MoneyKeys,
     pub(crate) panel: Panel,
+    pub(crate) limits: Limits,
     pub(crate) routing: Routing,
     pub(crate) dispatch: Dispatch,
     pub(crate) sync: Sync,
@@ -46,6 +49,7 @@ pub(crate) struct Config {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
     pub(crate) listen: std::net::SocketAddr,
+    pub(crate) trusted_proxies: Vec<String>,
     pub(crate) request_body_bytes_max: usize,
     pub(crate) drain_ms: u64,
 }
@@ -53,7 +57,7 @@ pub(crate) struct Server {
 impl Default for Server {
     fn default() -> Self {
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
-        Self { listen, request_body_bytes_max: 4_194_304, drain_ms: 10_000 }
+        Self { listen, trusted_proxies: Vec::new(), request_body_bytes_max: 4_194_304, drain_ms: 10_000 }
     }
 }
 
@@ -106,13 +110,52 @@ impl Default for MoneyKeys {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Panel {
+    pub(crate) dialect: PanelDialect,
+    pub(crate) http_status: PanelStatus,
     pub(crate) dispatch_wait_ms: u64,
     pub(crate) duplicate_window_s: u32,
 }
 
+/// `panel.dialect`
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PanelDialect {
+    Seed,
+    Classic,
+}
+
+/// `panel.http_status`
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PanelStatus {
+    Auto,
+    Codes,
+    #[serde(rename = "always-200")]
+    Always200,
+}
+
 impl Default for Panel {
     fn default() -> Self {
-        Self { dispatch_wait_ms: 2_000, duplicate_window_s: 0 }
+        Self {
+            dialect: PanelDialect::Seed,
+            http_status: PanelStatus::Auto,
+            dispatch_wait_ms: 2_000,
+            duplicate_window_s: 0,
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) ip_per_minute: u32,
+    pub(crate) key_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { ip_per_minute: 1_000, key_per_minute: 6_000 }
     }
 }
 
@@ -221,7 +264,7 @@ impl Default for Telemetry {
 
 /// Reads `file`, or `./interline.toml` if it is there, lays the environment over it and checks every value.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let file = file.map(Path::to_path_buf).or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|f| f.exists()));
+    let (file, _) = origins(file);
     let mut table = toml::Table::new();
     if let Some(file) = &file {
         let name = file.display();
@@ -234,7 +277,17 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     overlay(&mut table, variables)?;
     let config: Config = table.try_into().map_err(|e| ConfigError(format!("configuration: {e}")))?;
     config.settings()?;
+    config.limits()?;
     Ok(config)
+}
+
+/// Where the configuration comes from: the file that is read, if any, and the names of the variables laid over it.
+pub(crate) fn origins(file: Option<&Path>) -> (Option<PathBuf>, Vec<String>) {
+    let file = file.map(Path::to_path_buf).or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|f| f.exists()));
+    let mut names: Vec<String> =
+        env::vars().map(|(name, _)| name).filter(|n| n.starts_with(PREFIX) && n.contains("__")).collect();
+    names.sort();
+    (file, names)
 }
 
 /// Lays `INTERLINE_SECTION__KEY` over the table. A value takes the type of the key's default; a list is comma-separated.
@@ -276,6 +329,33 @@ fn typed(default: &toml::Value, text: &str) -> Result<toml::Value, &'static str>
 }
 
 impl Config {
+    /// How the panel faces answer.
+    pub(crate) fn panel(&self) -> PanelSettings {
+        PanelSettings {
+            dialect: match self.panel.dialect {
+                PanelDialect::Seed => Dialect::Seed,
+                PanelDialect::Classic => Dialect::Classic,
+            },
+            http_status: match self.panel.http_status {
+                PanelStatus::Auto => HttpStatus::Auto,
+                PanelStatus::Codes => HttpStatus::Codes,
+                PanelStatus::Always200 => HttpStatus::Always200,
+            },
+            request_body_bytes_max: self.server.request_body_bytes_max,
+        }
+    }
+
+    /// How fast callers may be; the values are checked here.
+    pub(crate) fn limits(&self) -> Result<LimitSettings, ConfigError> {
+        let trusted_proxies = TrustedProxies::read(&self.server.trusted_proxies)
+            .map_err(|wrong| ConfigError(format!("server.trusted_proxies: {wrong}")))?;
+        Ok(LimitSettings {
+            ip_per_minute: positive("limits.ip_per_minute", self.limits.ip_per_minute)?,
+            key_per_minute: positive("limits.key_per_minute", self.limits.key_per_minute)?,
+            trusted_proxies,
+        })
+    }
+
     /// The settings of the use-cases; the values that have a form of their own are checked here.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let seconds = |s: u32| i64::from(s) * 1_000;
@@ -341,8 +421,8 @@ impl Config {
     }
 }
 
-fn positive(key: &str, value: u32) -> Result<(), ConfigError> {
-    if value == 0 { Err(ConfigError(format!("{key} must be at least 1"))) } else { Ok(()) }
+fn positive(key: &str, value: u32) -> Result<NonZeroU32, ConfigError> {
+    NonZeroU32::new(value).ok_or_else(|| ConfigError(format!("{key} must be at least 1")))
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str) -> Result<T, ConfigError> {
@@ -367,46 +447,5 @@ pub(crate) fn sabotage() -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn overlaid(name: &str, value: &str) -> Result<Config, String> {
-        let mut table = toml::Table::new();
-        overlay(&mut table, std::iter::once((name.to_owned(), value.to_owned()))).map_err(|e| e.to_string())?;
-        table.try_into().map_err(|e: toml::de::Error| e.to_string())
-    }
-
-    #[test]
-    fn the_documented_file_has_every_key_with_its_default_and_no_other() {
-        let text = include_str!("../../../config/interline.toml");
-        let documented: toml::Table = toml::from_str(text).unwrap();
-        assert_eq!(documented, toml::Table::try_from(Config::default()).unwrap());
-    }
-
-    #[test]
-    fn the_environment_is_laid_over_with_the_types_of_the_keys() {
-        assert_eq!(overlaid("INTERLINE_DATABASE__URL", "postgres://x").unwrap().database.url, "postgres://x");
-        assert_eq!(overlaid("INTERLINE_SYNC__BALANCE_MS", "5").unwrap().sync.balance_ms, 5);
-        assert_eq!(
-            overlaid("INTERLINE_POLICY__DENY_TARGETS", "*.gov, a/*").unwrap().policy.deny_targets,
-            ["*.gov", "a/*"]
-        );
-        assert!(overlaid("INTERLINE_BIN", "ignored").is_ok());
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (name, value, says) in [
-            ("INTERLINE_SYNC__BALANCE_MS", "soon", "sync.balance_ms"),
-            ("INTERLINE_SYNC__BALANCES_MS", "5", "balance_ms"),
-            ("INTERLINE_SINK__BALANCE_MS", "5", "known are"),
-            ("INTERLINE_DISPATCH__UNKNOWN_POLICY", "hope", "`wait` or `refund`"),
-        ] {
-            let error = overlaid(name, value).unwrap_err();
-            assert!(error.contains(says), "{error}");
-        }
-        let mut config = Config::default();
-        config.dispatch.unknown_max = "1e3".to_owned();
-        assert!(config.settings().unwrap_err().to_string().contains("dispatch.unknown_max"));
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use interline_domain::{AccountId, Currency, Fields, Money, UpstreamId};
+use interline_domain::{AccountId, Currency, Fields, Money, Style, UpstreamId};
 use interline_orders::Gateway;
 use interline_sandbox::{Config as SandboxConfig, Sandbox, demo_services};
 use secrecy::ExposeSecret as _;
@@ -59,7 +59,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
             .push(Sandbox::start(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.context("a simulated upstream")?);
     }
     set_up(&gateway, &sandboxes).await?;
-    let (_, key) = gateway.store().create_key(&ACCOUNTS[0].parse()?, "demo", None, wiring::now()).await?;
+    let (_, key) = gateway.store().create_key(&ACCOUNTS[0].parse()?, "demo", None, None, wiring::now()).await?;
     explain(address, key.expose_secret(), &folder, args.keep.is_some())?;
     let stop = serve::stop_signal()?;
     if args.traffic {
@@ -155,7 +155,8 @@ async fn traffic(gateway: Arc<Gateway>) {
             ("link".to_owned(), format!("https://example.com/traffic/{number}")),
             ("quantity".to_owned(), quantity.to_string()),
         ]);
-        if let Err(refusal) = gateway.place(&account, if number % 3 == 0 { "102" } else { "101" }, &fields).await {
+        let service = if number % 3 == 0 { "102" } else { "101" };
+        if let Err(refusal) = gateway.place(&account, service, &fields, Style::Panel).await {
             tracing::info!(account = %account.id, %refusal, "an order of the demo's traffic was not placed");
         }
     }

@@ -33,21 +33,23 @@ pub(crate) async fn serve(
     config: &Config,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let settings = ApiSettings { request_body_bytes_max: config.server.request_body_bytes_max };
-    let app = router(gateway.clone(), settings);
+    let settings = ApiSettings { panel: config.panel(), limits: config.limits()? };
+    let app = router(gateway.clone(), settings).into_make_service_with_connect_info::<SocketAddr>();
     let drain = Duration::from_millis(config.server.drain_ms);
     let closing = stop.clone();
     let faces =
         tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(closing.cancelled_owned()).await });
-    let stopped = stop.clone();
-    let worked = gateway.work(stopped.cancelled_owned(), drain).await;
-    // A worker that ended by itself stops the faces too.
-    stop.cancel();
-    if tokio::time::timeout(drain, faces).await.is_err() {
-        tracing::warn!("stopped with connections open");
-    }
+    let (stopped, closed) = (stop.clone(), stop.clone());
+    let answered = async move {
+        // A worker that ended by itself stops the faces too.
+        closed.cancel();
+        if let Ok(Err(error)) = faces.await {
+            tracing::error!(%error, "the faces stopped");
+        }
+    };
+    let worked = gateway.work(stopped.cancelled_owned(), answered, drain).await;
     gateway.store().close().await;
-    worked.context("the workers stopped")
+    worked.map_err(Into::into)
 }
 
 /// Cancelled by SIGTERM or Ctrl-C; a second one ends the process at once.

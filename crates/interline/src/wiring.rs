@@ -44,16 +44,22 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
+/// The file that holds the master key, if it stands in one: beside the SQLite file.
+pub(crate) fn key_file(config: &Config) -> Option<PathBuf> {
+    if !config.secrets.master_key.expose_secret().is_empty() {
+        return None;
+    }
+    let path = config.database.url.strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)).with_file_name("interline.key"))
+}
+
 fn master_key(config: &Config) -> anyhow::Result<MasterKey> {
     let text = config.secrets.master_key.expose_secret();
     if !text.is_empty() {
         return Ok(MasterKey::from_base64(text)?);
     }
-    match config.database.url.strip_prefix("sqlite:") {
-        Some(path) => {
-            let database = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-            Ok(MasterKey::load_or_create(&database.with_file_name("interline.key"))?)
-        }
+    match key_file(config) {
+        Some(file) => Ok(MasterKey::load_or_create(&file)?),
         None => bail!(
             "secrets.master_key must be set with Postgres: 32 bytes in base64. Make one and keep it safe:\n  \
              export INTERLINE_SECRETS__MASTER_KEY=\"$(head -c 32 /dev/urandom | base64)\""

@@ -1,16 +1,25 @@
 //! Who asks: keys and wallets.
 
+use interline_domain::Money;
 use interline_store::{AccountRecord, StoreError};
 
 use crate::gateway::Gateway;
-use interline_domain::Money;
+
+/// Whom a key stands for.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The customer.
+    pub account: AccountRecord,
+    /// The dialect that the key's holder is answered in; `None` for the configured one.
+    pub dialect: Option<String>,
+}
 
 impl Gateway {
-    /// The customer that a key belongs to; `None` for a key that is unknown, revoked or over, or an account that is
-    /// disabled.
-    pub async fn authenticate(&self, key: &str) -> Result<Option<AccountRecord>, StoreError> {
-        let valid = self.store.find_key(key).await?.filter(|k| k.is_valid(self.now()));
-        Ok(valid.and_then(|k| self.catalogue().account(&k.account).filter(|a| a.enabled).cloned()))
+    /// Whom a key stands for; `None` for a key that is unknown, revoked or over, or an account that is disabled.
+    pub async fn authenticate(&self, key: &str) -> Result<Option<Caller>, StoreError> {
+        let Some(key) = self.store.find_key(key).await?.filter(|k| k.is_valid(self.now())) else { return Ok(None) };
+        let account = self.catalogue().account(&key.account).filter(|a| a.enabled).cloned();
+        Ok(account.map(|account| Caller { account, dialect: key.dialect }))
     }
 
     /// What a customer can spend.
@@ -20,6 +29,9 @@ impl Gateway {
 
     /// Whether the database answers.
     pub async fn is_ready(&self) -> Result<(), StoreError> {
+        if !self.store.writer().is_alive() {
+            return Err(StoreError::Busy);
+        }
         self.store.versions().await.map(drop)
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use interline_domain::{Micros, Timestamp};
+use interline_ledger::LedgerAccount;
 use interline_store::{DueKind, Lane, StoreError};
 use interline_upstream::{Answer, Call, Stated};
 
 use crate::{
     catalogue::Upstream,
     gateway::{Gateway, GatewayError},
-    reading::Reading,
+    reading::{KINDS, Reading},
     remote::describe,
 };
 
@@ -31,7 +32,7 @@ impl Gateway {
                 Err(error) => tracing::warn!(%error, "a balance could not be read"),
             }
             let next = self.now().plus_ms(self.settings.balance_ms);
-            self.store.put_off(DueKind::Balance, &due.subject, next, self.settings.balance_ms).await?;
+            self.store.reschedule(DueKind::Balance, &due.subject, next, self.settings.balance_ms).await?;
         }
         Ok(())
     }
@@ -41,14 +42,10 @@ impl Gateway {
         let id = &upstream.record.id;
         let asked_at = self.now();
         // Taken before the question: whatever moves from here on may or may not be in the answer.
-        let versions = self.store.upstream_versions(id).await?;
-        let read = match self.ask(upstream, &Call::Balance).await {
-            Ok(Answer::Balance(stated)) => expected(upstream, &stated),
-            Ok(Answer::Fault(fault)) => Err(describe(&fault)),
-            Ok(_) => Err("the answer was no balance".to_owned()),
-            Err(text) => Err(text),
-        };
-        let reading = match read {
+        let currency = upstream.record.currency;
+        let accounts = KINDS.map(|kind| LedgerAccount { account: kind(id.clone()), currency });
+        let versions = self.store.balance_versions(&accounts).await?;
+        let reading = match self.ask_balance(upstream).await {
             Ok(reading) => reading,
             Err(text) => {
                 self.store.keep_fault(id, DueKind::Balance, &text).await?;
@@ -70,6 +67,15 @@ impl Gateway {
         self.store.writer().run(Lane::Background, operation).await?;
         self.refresh_health().await?;
         Ok(BalanceRead { reading, at })
+    }
+
+    /// What an upstream says is in its balance, in its currency; nothing is booked.
+    pub(crate) async fn ask_balance(&self, upstream: &Upstream) -> Result<Micros, String> {
+        match self.ask(upstream, &Call::Balance).await? {
+            Answer::Balance(stated) => expected(upstream, &stated),
+            Answer::Fault(fault) => Err(describe(&fault)),
+            _ => Err("the answer was no balance".to_owned()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use interline_domain::{AccountId, AttemptId, AttemptState, OrderId, Timestamp};
 use interline_ledger::LedgerAccount;
-use interline_store::{DueKind, Lane, Needs, Operation, StoreError, Work, order_tags};
+use interline_store::{AttemptRow, DueKind, DueRow, Lane, Needs, Operation, StoreError, Work, order_tags};
 use interline_upstream::{Answer, Call, CancelAnswer};
 
 use crate::{
@@ -72,12 +72,12 @@ impl Gateway {
             Ok(Answer::Cancel(told)) => told,
             Ok(Answer::Fault(fault)) => {
                 tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "cancellations were not taken");
-                return self.put_off(due.into_iter().map(|d| self.later(d)).collect()).await;
+                return self.try_cancels_later(due, &attempts).await;
             }
             Ok(_) => return Ok(()),
             Err(error) => {
                 tracing::warn!(upstream = %upstream.record.id, error, "cancellations were not sent");
-                return self.put_off(due.into_iter().map(|d| self.later(d)).collect()).await;
+                return self.try_cancels_later(due, &attempts).await;
             }
         };
         let mut again = Vec::new();
@@ -97,7 +97,21 @@ impl Gateway {
             }
         }
         self.due.notify_one();
-        self.put_off(again).await
+        self.store.put_off(DueKind::Cancel, &again).await
+    }
+
+    /// Asks again later for what still runs, or still costs us.
+    async fn try_cancels_later(&self, due: Vec<DueRow>, attempts: &[AttemptRow]) -> Result<(), StoreError> {
+        let mut again = Vec::new();
+        for row in due {
+            let attempt = attempts.iter().find(|a| a.id.to_string() == row.subject);
+            if attempt.is_some_and(|a| a.state == AttemptState::Accepted || a.to_loss) {
+                again.push(self.later(row));
+            } else {
+                self.store.drop_due(&row).await?;
+            }
+        }
+        self.store.put_off(DueKind::Cancel, &again).await
     }
 }
 

@@ -55,7 +55,7 @@ impl Upstream {
 pub struct Priced<'a> {
     /// The service.
     pub service: &'a ServiceRecord,
-    /// What the account is charged per 1000, in its currency.
+    /// What the account is charged per 1000, or per package, in its currency.
     pub rate: Micros,
 }
 
@@ -103,6 +103,11 @@ impl Catalogue {
         self.places.get(&id).and_then(|place| self.services.get(*place))
     }
 
+    /// Every service that we have, sold or not, in the operator's order.
+    pub fn services(&self) -> &[ServiceRecord] {
+        &self.services
+    }
+
     /// What is sold to an account, in the operator's order.
     pub fn price_list(&self, account: &AccountRecord) -> Vec<Priced<'_>> {
         self.services.iter().filter_map(|s| self.priced(s, account)).collect()
@@ -118,7 +123,7 @@ impl Catalogue {
 
     /// A service's rate per 1000 in the base currency. With a markup it follows the cheapest enabled offer as it was last
     /// read, whatever its age: our own list must not lose services because an upstream is away.
-    fn base_rate_of(&self, service: &ServiceRecord) -> Option<Decimal> {
+    pub fn base_rate_of(&self, service: &ServiceRecord) -> Option<Decimal> {
         match service.price {
             SellPrice::Rate(rate) => Some(rate.to_decimal()),
             SellPrice::Markup(markup) => {
@@ -174,7 +179,14 @@ impl Catalogue {
 }
 
 fn listed_as(listing: &ListingRecord, read_at: Timestamp) -> Listed {
-    Listed { service_type: listing.service_type, rate: listing.rate, min: listing.min, max: listing.max, read_at }
+    Listed {
+        service_type: listing.service_type,
+        rate: listing.rate,
+        min: listing.min,
+        max: listing.max,
+        dripfeed: listing.dripfeed,
+        read_at,
+    }
 }
 
 fn lane(record: &UpstreamRecord, old: Option<&Catalogue>) -> Arc<Lane> {

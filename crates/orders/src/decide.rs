@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 
 use interline_domain::{AttemptEvent, AttemptId, AttemptState, Micros, OrderId, Timestamp, UpstreamId};
-use interline_ledger::{BaseRate, LedgerAccount, attempts};
+use interline_ledger::{
+    BaseRate, LedgerAccount, attempts,
+    cost::{in_currency, usable_while_running},
+};
 use interline_routing::Candidate;
 use interline_store::{AttemptRow, DueKind, Needs, Operation, Work};
-use interline_upstream::{ActiveTarget, Evidence, SubmitOutcome};
+use interline_upstream::{ActiveTarget, Stated, SubmitOutcome};
 use serde_json::{Value, json};
 
 use crate::{
-    moves::{self, accept, book, candidate_accounts, lose, next_or_refund, order_accounts, release, tags_of},
-    report::running_charge,
+    moves::{self, accept, book, candidate_accounts, evidence_json, lose, next_or_refund, order_accounts, release, tags_of},
+    report::{charge_finding, running_charge},
 };
 
 /// Shortest wait after an upstream said that it is busy, in milliseconds.
@@ -28,8 +31,8 @@ pub(crate) enum Decision {
     NotSent { send_number: i64, reason: String },
     /// It waited too long to be sent.
     QueueDeadline,
-    /// Whoever was sending it is gone.
-    Orphaned,
+    /// Whoever was sending it under this number is gone.
+    Orphaned { send_number: i64 },
     /// It was proved that the upstream holds it under this id.
     Taken { upstream_order: String, by: String },
     /// It was proved that the upstream does not hold it.
@@ -96,7 +99,7 @@ impl Operation for Decide {
             order: Some(attempt.order_id),
             changed,
             state: work.attempt(attempt.id).map(|a| a.state),
-            queued_again: live.is_some_and(|live| live > attempt.id),
+            queued_again: live.is_some_and(|live| live != attempt.id),
             ended: work.order(attempt.order_id).is_some_and(|o| o.status.is_terminal()),
         }
     }
@@ -124,7 +127,10 @@ impl Decide {
                 attempt.state == AttemptState::Queued
                     && self.not_taken(work, attempt, "it waited too long to be sent", None)
             }
-            Decision::Orphaned => {
+            Decision::Orphaned { send_number } => {
+                if attempt.send_number != *send_number {
+                    return false;
+                }
                 let evidence = json!({"reason": "whoever was sending it is gone", "owner": attempt.owner});
                 lose(work, attempt.id, "whoever was sending it is gone", evidence, self.now)
             }
@@ -146,8 +152,7 @@ impl Decide {
         }
         match outcome {
             SubmitOutcome::Accepted { order, charge } => {
-                let charge = charge.filter(|c| c.currency.is_none_or(|currency| currency == attempt.currency));
-                self.taken(work, attempt, order, charge.map(|c| c.amount), "accepted")
+                self.taken(work, attempt, order, *charge, "accepted")
             }
             SubmitOutcome::Rejected(refusal) => {
                 let data = json!({"refusal": refusal.name(), "text": refusal.text()});
@@ -167,7 +172,7 @@ impl Decide {
         work: &mut Work,
         attempt: &AttemptRow,
         upstream_order: &str,
-        charge: Option<Micros>,
+        charge: Option<Stated>,
         how: &str,
     ) -> bool {
         if work.holder_of(&attempt.upstream, upstream_order).is_some_and(|holder| holder != attempt.id) {
@@ -177,16 +182,23 @@ impl Decide {
             AttemptState::Sending | AttemptState::Unknown => {
                 let done = accept(work, attempt.id, upstream_order, how, self.now, self.first_status_ms);
                 if let Some(charge) = charge.filter(|_| done) {
-                    running_charge(work, attempt.id, charge, None, self.charge_factor_max, self.now);
+                    running_charge(work, attempt.id, charge.amount, charge.currency, self.charge_factor_max, self.now);
                 }
                 done
             }
+            // Told twice, it is no news.
+            _ if attempt.upstream_order.as_deref() == Some(upstream_order) => false,
             AttemptState::Disputed => self.settle_taken(work, attempt, upstream_order, charge, how),
             AttemptState::Released => self.contradiction(work, attempt, upstream_order, charge, how),
-            AttemptState::Settled if attempt.upstream_order.is_none() => {
+            AttemptState::Settled if attempt.upstream_order.is_none() && attempt.to_loss => {
                 self.found_after_write_off(work, attempt, upstream_order)
             }
-            AttemptState::Queued | AttemptState::Accepted | AttemptState::Ended | AttemptState::Settled => false,
+            AttemptState::Settled if attempt.upstream_order.is_none() => {
+                self.contradiction(work, attempt, upstream_order, charge, how)
+            }
+            AttemptState::Queued | AttemptState::Accepted | AttemptState::Ended | AttemptState::Settled => {
+                self.contradicted(work, attempt, &format!("{how} as {upstream_order}"))
+            }
         }
     }
 
@@ -195,7 +207,28 @@ impl Decide {
         let holder = work.holder_of(&attempt.upstream, upstream_order);
         let reason = format!("order id {upstream_order} is in our books already");
         let evidence = json!({"reason": reason, "upstream_order": upstream_order, "held_by_attempt": holder});
-        lose(work, attempt.id, &reason, evidence, self.now)
+        lose(work, attempt.id, &reason, evidence, self.now) || self.contradicted(work, attempt, &reason)
+    }
+
+    /// What comes after the attempt was decided otherwise: it moves nothing, and a person is told.
+    fn contradicted(&self, work: &mut Work, attempt: &AttemptRow, what: &str) -> bool {
+        let text = format!("{what}, after it had become {}", attempt.state.name());
+        work.event(&tags_of(work, attempt), self.now, "contradiction", text.clone(), None);
+        let suggested = "look at the orders there, then: review resolve CASE --write-off closes it";
+        moves::open_case(work, attempt.id, "contradiction", self.now, suggested, json!({"reason": text}));
+        true
+    }
+
+    /// What a charge that nobody reserved for is booked at: itself if it can be believed, else what was expected.
+    fn believed(&self, work: &mut Work, attempt: &AttemptRow, charge: Option<Stated>) -> Micros {
+        let Some(charge) = charge else { return attempt.reserve };
+        let usable = in_currency(charge.currency, attempt.currency)
+            && usable_while_running(charge.amount, attempt.reserve, self.charge_factor_max);
+        if usable {
+            return charge.amount;
+        }
+        charge_finding(work, attempt, charge.amount, charge.currency, self.now);
+        attempt.reserve
     }
 
     fn not_taken(&self, work: &mut Work, attempt: &AttemptRow, reason: &str, data: Option<Value>) -> bool {
@@ -203,7 +236,8 @@ impl Decide {
             return self.settle_not_taken(work, attempt, reason);
         }
         if !release(work, attempt.id, reason, self.now, data) {
-            return false;
+            // A refusal of what a person said was taken must not pass in silence.
+            return attempt.state == AttemptState::Accepted && self.contradicted(work, attempt, reason);
         }
         next_or_refund(work, attempt.order_id, &self.next, "no upstream took it", self.now);
         true
@@ -263,14 +297,14 @@ impl Decide {
         work: &mut Work,
         attempt: &AttemptRow,
         upstream_order: &str,
-        charge: Option<Micros>,
+        charge: Option<Stated>,
         how: &str,
     ) -> bool {
         let text = format!("{how} as {upstream_order}, after the customer was refunded");
         if !moves::advance(work, attempt.id, AttemptEvent::Settle, self.now, &text, None) {
             return false;
         }
-        let cost = charge.unwrap_or(attempt.reserve);
+        let cost = self.believed(work, attempt, charge);
         let tags = tags_of(work, attempt);
         work.post(&attempts::settle_taken(&book(attempt), cost, &self.rate), &tags, self.now);
         moves::close_cases(work, attempt.id, self.now, &text);
@@ -295,13 +329,13 @@ impl Decide {
         work: &mut Work,
         attempt: &AttemptRow,
         upstream_order: &str,
-        charge: Option<Micros>,
+        charge: Option<Stated>,
         how: &str,
     ) -> bool {
         if attempt.to_loss {
             return false;
         }
-        let cost = charge.unwrap_or(attempt.reserve);
+        let cost = self.believed(work, attempt, charge);
         let tags = tags_of(work, attempt);
         work.post(&attempts::contradiction(&book(attempt), cost, &self.rate), &tags, self.now);
         let text = format!("{how} as {upstream_order}, after it had been released");
@@ -321,14 +355,7 @@ impl Decide {
 
     /// Written off, and then found: its money is booked as lost already.
     fn found_after_write_off(&self, work: &mut Work, attempt: &AttemptRow, upstream_order: &str) -> bool {
-        let tags = tags_of(work, attempt);
-        work.event(
-            &tags,
-            self.now,
-            "contradiction",
-            format!("found as {upstream_order}, after it was written off"),
-            None,
-        );
+        self.contradicted(work, attempt, &format!("found as {upstream_order}"));
         self.lost(work, attempt, upstream_order, attempt.reserve);
         true
     }
@@ -350,8 +377,4 @@ impl Decide {
             self.first_status_ms,
         );
     }
-}
-
-fn evidence_json(evidence: &Evidence) -> Value {
-    json!({"status": evidence.status, "reason": evidence.reason, "excerpt": evidence.excerpt})
 }

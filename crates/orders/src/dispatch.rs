@@ -86,9 +86,15 @@ impl Gateway {
                 i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2) + LEASE_BEYOND_TIMEOUT_MS;
             let sender = moves::Sender { boot: self.boot.clone(), lease_ms };
             let claim = Claim { attempt, sender, now: self.now() };
-            if let Some(job) = self.store.writer().run(Lane::Background, claim).await? {
-                self.send_in_background(job, permit, deadline);
-            }
+            // On a task of its own: a dispatcher that is stopped must not part the commit from the hand-over.
+            let gateway = Arc::clone(self);
+            let claimed = self.under_way.spawn(async move {
+                if let Some(job) = gateway.store.writer().run(Lane::Background, claim).await? {
+                    gateway.send_in_background(job, permit, deadline);
+                }
+                Ok::<_, StoreError>(())
+            });
+            claimed.await.map_err(|_| StoreError::Busy)??;
         }
         Ok(())
     }
@@ -164,7 +170,7 @@ impl Gateway {
             // Only these can never send the order on.
             Decision::Verdict { outcome: SubmitOutcome::Accepted { .. }, .. }
             | Decision::Taken { .. }
-            | Decision::Orphaned => Vec::new(),
+            | Decision::Orphaned { .. } => Vec::new(),
             _ => self.next_candidates(attempt).await?,
         };
         let currency = self.catalogue().upstream(upstream).map(|u| u.record.currency);
@@ -215,7 +221,13 @@ impl Gateway {
             return Ok(Vec::new());
         };
         let Ok(charge_base) = order.charge.convert(worth) else { return Ok(Vec::new()) };
-        let wanted = Wanted { service_type: order.kind.service_type(), quantity: order.quantity, charge_base };
+        let wanted = Wanted {
+            service_type: order.kind.service_type(),
+            quantity: order.quantity,
+            basis: order.kind.basis(),
+            dripfeed: order.kind.drip().is_some(),
+            charge_base,
+        };
         Ok(self.route(&catalogue, service, &wanted, &tried).takers().cloned().collect())
     }
 

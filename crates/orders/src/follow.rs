@@ -9,10 +9,9 @@ use std::{
     time::Duration,
 };
 
-use interline_domain::{AttemptId, AttemptState, Report, Step, Timestamp, UpstreamId, order::step};
-use interline_ledger::LedgerAccount;
-use interline_store::{AttemptRow, DueKind, DueRow, Lane, Needs, Operation, OrderRow, StoreError, Work};
-use interline_upstream::{Answer, Call, Reported as Told};
+use interline_domain::{AttemptId, AttemptState, Report, Step, UpstreamId, order::step};
+use interline_store::{AttemptRow, DueKind, DueRow, Lane, OrderRow, StoreError};
+use interline_upstream::{Answer, Call, Fault, Refusal, Reported as Told};
 
 use crate::{
     catalogue::Upstream,
@@ -41,6 +40,19 @@ impl Busy {
     }
 }
 
+/// Ends a task's place in [`Busy`], whichever way the task ends: work that panicked must not stand still for ever.
+struct Place {
+    busy: Arc<Busy>,
+    kind: DueKind,
+    upstream: UpstreamId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.busy.end(self.kind, &self.upstream);
+    }
+}
+
 impl Gateway {
     /// Does what is due, until the gateway stops.
     pub(crate) async fn follow(self: Arc<Self>) {
@@ -62,7 +74,7 @@ impl Gateway {
     async fn begin_due(self: &Arc<Self>, busy: &Arc<Busy>) -> Result<Duration, StoreError> {
         let (now, catalogue) = (self.now(), self.catalogue());
         let mut wait = LOOK_AGAIN;
-        for kind in [DueKind::Status, DueKind::Cancel, DueKind::Catalogue, DueKind::Balance] {
+        for kind in DueKind::ALL {
             for (id, first) in self.store.next_due(kind).await? {
                 let Some(upstream) = catalogue.upstream(&id).cloned() else { continue };
                 // Orders that run at a disabled upstream are followed all the same.
@@ -73,10 +85,11 @@ impl Gateway {
                 if left > 0 {
                     wait = wait.min(Duration::from_millis(left));
                 } else if busy.begin(kind, &id) {
-                    let (gateway, busy) = (Arc::clone(self), Arc::clone(busy));
+                    let gateway = Arc::clone(self);
+                    let place = Place { busy: Arc::clone(busy), kind, upstream: id };
                     self.under_way.spawn(async move {
                         gateway.do_due(kind, &upstream).await;
-                        busy.end(kind, &id);
+                        drop(place);
                         gateway.due.notify_one();
                     });
                 }
@@ -89,6 +102,7 @@ impl Gateway {
         let done = match kind {
             DueKind::Status => self.read_statuses(upstream).await,
             DueKind::Cancel => self.send_cancels(upstream).await,
+            DueKind::Refill => self.read_refills(upstream).await,
             DueKind::Catalogue => self.sync_when_due(upstream).await,
             DueKind::Balance => self.read_balance_when_due(upstream).await,
         };
@@ -126,6 +140,10 @@ impl Gateway {
         };
         let mut told = match answer {
             Ok(Answer::Status(told)) => told,
+            // One id that the upstream does not take must not silence the others.
+            Ok(Answer::Fault(Fault::Refused(Refusal::Parameters(_)))) if batch.len() > 1 => {
+                self.one_by_one(upstream, &batch).await
+            }
             Ok(Answer::Fault(fault)) => {
                 tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "statuses could not be read");
                 BTreeMap::new()
@@ -136,7 +154,7 @@ impl Gateway {
                 BTreeMap::new()
             }
         };
-        let mut quiet = PutOff { rows: Vec::new() };
+        let mut quiet = Vec::new();
         let mut news = Vec::new();
         for item in batch {
             match item.attempt.upstream_order.as_ref().and_then(|id| told.remove(id)) {
@@ -144,17 +162,27 @@ impl Gateway {
                     news.push((item, report));
                 }
                 // An error in place of a state and an omission change nothing.
-                _ => quiet.rows.push(self.later(item.due)),
+                _ => quiet.push(self.later(item.due)),
             }
         }
         self.book_reports(upstream, news, quiet).await
+    }
+
+    async fn one_by_one(&self, upstream: &Upstream, batch: &[Item]) -> BTreeMap<String, Told> {
+        let mut told = BTreeMap::new();
+        for id in batch.iter().filter_map(|item| item.attempt.upstream_order.clone()) {
+            if let Ok(Answer::Status(one)) = self.ask(upstream, &Call::Status(vec![id])).await {
+                told.extend(one);
+            }
+        }
+        told
     }
 
     async fn book_reports(
         self: &Arc<Self>,
         upstream: &Upstream,
         news: Vec<(Item, Report)>,
-        quiet: PutOff,
+        quiet: Vec<DueRow>,
     ) -> Result<(), StoreError> {
         let catalogue = self.catalogue();
         let reports = news.into_iter().map(|(item, report)| {
@@ -174,10 +202,7 @@ impl Gateway {
         for outcome in futures_util::future::join_all(reports).await {
             outcome?;
         }
-        if !quiet.rows.is_empty() {
-            self.store.writer().run(Lane::Background, quiet).await?;
-        }
-        Ok(())
+        self.store.put_off(DueKind::Status, &quiet).await
     }
 
     /// What is due with its attempt and order; what has no attempt any more is left to its lease and found again never.
@@ -197,19 +222,11 @@ impl Gateway {
         Ok(due.iter().filter_map(item).collect())
     }
 
-    /// The same work after a longer interval, because nothing came of it now.
+    /// The same work after a longer interval, because nothing came of it now; the lease it was taken under is its token.
     pub(crate) fn later(&self, due: DueRow) -> DueRow {
         let interval_ms =
             next_interval(due.interval_ms, false, self.settings.status_first_ms, self.settings.status_max_ms);
-        DueRow { due_at: self.now().plus_ms(interval_ms), interval_ms, lease_until: Timestamp::from_millis(0), ..due }
-    }
-
-    /// Puts work off in one commit.
-    pub(crate) async fn put_off(&self, rows: Vec<DueRow>) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.store.writer().run(Lane::Background, PutOff { rows }).await
+        DueRow { due_at: self.now().plus_ms(interval_ms), interval_ms, ..due }
     }
 }
 
@@ -226,27 +243,8 @@ impl Item {
         if self.attempt.state != AttemptState::Accepted || self.due.interval_ms > max_ms {
             return true;
         }
-        let same_charge = report.charge.is_none_or(|charge| charge == self.attempt.wip || charge.is_zero());
+        let charge = report.charge.filter(|charge| !charge.is_zero());
+        let same_charge = charge.is_none_or(|charge| charge == self.attempt.wip && self.attempt.charge_read);
         !same_charge || step(self.order.progress(), self.order.quantity, report) != Step::NoNews
-    }
-}
-
-/// Puts due work to another time, many pieces in one commit.
-#[derive(Debug)]
-struct PutOff {
-    rows: Vec<DueRow>,
-}
-
-impl Operation for PutOff {
-    type Reply = ();
-
-    fn needs(&self, _: &mut Needs) {}
-
-    fn accounts(&self, _: &Work, _: &mut BTreeSet<LedgerAccount>) {}
-
-    fn decide(&self, work: &mut Work) {
-        for row in &self.rows {
-            work.set_due(row.kind, row.subject.clone(), &row.upstream, row.due_at, row.interval_ms);
-        }
     }
 }

@@ -51,6 +51,9 @@ pub enum GatewayError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A worker ended by itself; the process has to be started anew.
+    #[error("a background worker ended; start again and report what the log says")]
+    WorkerEnded,
     /// There is no upstream of that id.
     #[error("there is no upstream `{0}`")]
     NoUpstream(String),
@@ -133,7 +136,11 @@ impl Gateway {
     /// Reads the catalogue afresh, and puts new upstreams on the list of what is due.
     pub async fn reload_catalogue(&self) -> Result<(), StoreError> {
         let rows = self.store.catalogue().await?;
-        let catalogue = Catalogue::new(rows, self.settings.base_currency, &self.dialects, Some(&self.catalogue()));
+        let (base, dialects, old) = (self.settings.base_currency, self.dialects.clone(), self.catalogue());
+        // A large one takes a while; no customer's call waits on this thread until it is made.
+        let made = tokio::task::spawn_blocking(move || Catalogue::new(rows, base, &dialects, Some(&old)));
+        // It is given up only when the process ends.
+        let catalogue = made.await.map_err(|_| StoreError::Busy)?;
         let now = self.now();
         let mut due = Vec::new();
         for upstream in catalogue.upstreams().filter(|u| u.record.enabled) {

@@ -7,10 +7,10 @@ use interline_domain::{
     AttemptEvent, AttemptId, AttemptState, CaseId, Currency, Micros, Money, OrderId, OrderStatus, Progress, ServiceId,
     Timestamp, price,
 };
-use interline_ledger::BaseRate;
-use interline_ledger::{Account, AttemptBook, Held, LedgerAccount, attempts, customers};
+use interline_ledger::{Account, AttemptBook, BaseRate, Held, LedgerAccount, attempts, customers};
 use interline_routing::Candidate;
 use interline_store::{AttemptRow, DueKind, OrderRow, Tags, Work, attempt_tags, order_tags};
+use interline_upstream::Evidence;
 use serde_json::{Value, json};
 
 /// Who sends an attempt, and until when it may be waiting for the verdict.
@@ -98,6 +98,7 @@ pub(crate) fn queue(
         reserve,
         wip: Micros::ZERO,
         last_charge: reserve,
+        charge_read: false,
         cost: None,
         claim: Micros::ZERO,
         postings: 0,
@@ -295,4 +296,9 @@ pub(crate) fn write_off(work: &mut Work, id: AttemptId, rate: &BaseRate, now: Ti
         end_order(work, order.id, canceled(&order), None, "written off", now);
     }
     true
+}
+
+/// Evidence as it is kept in cases and timelines.
+pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
+    json!({"status": evidence.status, "reason": evidence.reason, "excerpt": evidence.excerpt})
 }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use interline_domain::{
-    AccountId, AttemptId, Fields, Micros, Money, OrderId, OrderKind, OrderStatus, ServiceId, Timestamp, price, target,
+    AccountId, AttemptId, Fields, Micros, Money, OrderId, OrderKind, OrderStatus, ServiceId, Style, Terms, Timestamp,
+    kind::FieldError, price, target,
 };
 use interline_egress::{Permit, SendDeadline};
 use interline_ledger::{Account, LedgerAccount, customers};
-use interline_routing::{Plan, Wanted};
-use interline_store::{AccountRecord, Lane, Needs, Operation, OrderRow, StoreError, Work, order_tags};
+use interline_routing::{Plan, Reason, Wanted};
+use interline_store::{AccountRecord, Lane, Needs, Operation, OrderRow, ServiceRecord, StoreError, Work, order_tags};
 use serde_json::json;
 
 use crate::{
@@ -47,25 +48,24 @@ struct Checked {
 
 impl Gateway {
     /// Places an order and waits for the upstream's verdict as long as the settings say. The id that is returned is of an
-    /// order that stands: accepted, or still open.
+    /// order that stands: accepted, or still open. `style` is how the caller's face reads the parameters.
     pub async fn place(
         self: &Arc<Self>,
         account: &AccountRecord,
         service: &str,
         fields: &Fields,
+        style: Style,
     ) -> Result<OrderId, PlaceRefusal> {
-        let Checked { operation, permit, deadline } = self.check(account, service, fields)?;
-        let placed = self.store.writer().run(Lane::Customer, operation).await?;
-        let (order, job) = match placed {
+        let Checked { operation, permit, deadline } = self.check(account, service, fields, style)?;
+        // On a task of its own: a client that hangs up must not part the commit from the hand-over.
+        let gateway = Arc::clone(self);
+        let placed = self.under_way.spawn(async move { gateway.commit(operation, permit, deadline).await });
+        let order = match placed.await.map_err(|_| StoreError::Uncertain)?? {
             Placed::Again(order) => return Ok(order),
             Placed::NoFunds => return Err(PlaceRefusal::Funds),
             Placed::NoUpstream => return Err(PlaceRefusal::NoUpstream),
-            Placed::Order(order, job) => (order, job),
+            Placed::Order(order, _) => order,
         };
-        match (job, permit) {
-            (Some(job), Some(permit)) => self.send_in_background(job, permit, deadline),
-            _ => self.queued.notify_one(),
-        }
         let wait = Duration::from_millis(self.settings.dispatch_wait_ms);
         match self.verdicts.wait(order, wait).await {
             Some(Verdict::Refused) => Err(PlaceRefusal::NoUpstream),
@@ -73,26 +73,52 @@ impl Gateway {
         }
     }
 
-    fn check(&self, account: &AccountRecord, service: &str, fields: &Fields) -> Result<Checked, PlaceRefusal> {
+    /// Commits an order and hands its first attempt over.
+    async fn commit(
+        self: &Arc<Self>,
+        operation: Place,
+        permit: Option<Permit>,
+        deadline: SendDeadline,
+    ) -> Result<Placed, StoreError> {
+        let placed = self.store.writer().run(Lane::Customer, operation).await?;
+        let Placed::Order(order, job) = placed else { return Ok(placed) };
+        match (job, permit) {
+            (Some(job), Some(permit)) => self.send_in_background(job, permit, deadline),
+            _ => self.queued.notify_one(),
+        }
+        Ok(Placed::Order(order, None))
+    }
+
+    fn check(
+        &self,
+        account: &AccountRecord,
+        service: &str,
+        fields: &Fields,
+        style: Style,
+    ) -> Result<Checked, PlaceRefusal> {
         let catalogue = self.catalogue();
         let id: ServiceId = service.parse().map_err(|_| PlaceRefusal::Service)?;
         let record = catalogue.service(id).ok_or(PlaceRefusal::Service)?;
         let rate = catalogue.priced(record, account).ok_or(PlaceRefusal::Service)?.rate;
-        let kind = OrderKind::parse(record.service_type, fields).map_err(|e| PlaceRefusal::Field(e.to_string()))?;
-        if !(record.min..=record.max).contains(&kind.quantity()) {
-            return Err(PlaceRefusal::Field(format!("`quantity` must be from {} to {}", record.min, record.max)));
-        }
+        let kind = parse(record, fields, style)?;
         let target_key = target::normalise(kind.target());
         if self.settings.deny_targets.is_match(target_key.to_lowercase()) {
-            return Err(PlaceRefusal::Field("`link` is a target that is not accepted here".to_owned()));
+            let text = format!("`{}` is a target that is not accepted here", kind.target_field());
+            return Err(PlaceRefusal::Field(text));
         }
         let too_large = |_| PlaceRefusal::Field("`quantity` is too large for this service's rate".to_owned());
-        let charge = price::price(rate.to_decimal(), kind.quantity(), price::Basis::PerThousand).map_err(too_large)?;
+        let charge = price::price(rate.to_decimal(), kind.quantity(), kind.basis()).map_err(too_large)?;
         let worth = catalogue.worth(account.currency).ok_or(PlaceRefusal::Service)?;
         let charge_base = charge.convert(worth).map_err(too_large)?;
-        let wanted = Wanted { service_type: record.service_type, quantity: kind.quantity(), charge_base };
+        let wanted = Wanted {
+            service_type: record.service_type,
+            quantity: kind.quantity(),
+            basis: kind.basis(),
+            dripfeed: kind.drip().is_some(),
+            charge_base,
+        };
         let plan = self.route(&catalogue, record, &wanted, &[]);
-        let first = plan.takers().next().ok_or(PlaceRefusal::NoUpstream)?;
+        let first = plan.takers().next().ok_or_else(|| nobody(&plan))?;
         let upstream = catalogue.upstream(&first.upstream).ok_or(PlaceRefusal::NoUpstream)?;
         // Sent at once only if nothing stands in the way; what waits for its target or its turn is queued.
         let permit = if upstream.record.settings.parallel_targets { upstream.lane.try_permit() } else { None };
@@ -116,6 +142,35 @@ impl Gateway {
         };
         Ok(Checked { operation, permit, deadline })
     }
+}
+
+/// The order that the parameters make for a service, within its bounds. The bounds hold for all units together, in every
+/// run and on every post.
+fn parse(service: &ServiceRecord, fields: &Fields, style: Style) -> Result<OrderKind, PlaceRefusal> {
+    let terms = Terms {
+        service_type: service.service_type,
+        package_quantity: if service.min == service.max { service.min } else { 0 },
+        dripfeed: service.dripfeed,
+        style,
+    };
+    let kind = OrderKind::parse(&terms, fields).map_err(|e| PlaceRefusal::Field(e.to_string()))?;
+    if !(service.min..=service.max).contains(&kind.quantity()) {
+        let text = format!("{} must be from {} to {}", kind.quantity_words(), service.min, service.max);
+        return Err(PlaceRefusal::Field(text));
+    }
+    Ok(kind)
+}
+
+/// Why nobody takes the order. That none of its upstreams ever does drip-feed is a fault of the order: asking again later
+/// does not help.
+fn nobody(plan: &Plan) -> PlaceRefusal {
+    let never =
+        |reason: &Reason| matches!(reason, Reason::Disabled | Reason::NotListed | Reason::Type | Reason::Dripfeed);
+    let mut reasons = plan.candidates.iter().filter_map(|candidate| candidate.passed.as_ref());
+    if reasons.clone().any(|reason| *reason == Reason::Dripfeed) && reasons.all(never) {
+        return PlaceRefusal::Field(FieldError::NotOffered("runs").to_string());
+    }
+    PlaceRefusal::NoUpstream
 }
 
 /// The commit that places an order.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use interline_domain::{
-    AttemptEvent, AttemptId, AttemptState, Currency, Micros, OrderStatus, Progress, Report, Step, Timestamp,
+    AttemptEvent, AttemptId, AttemptState, Currency, Micros, Money, OrderStatus, Progress, Report, Step, Timestamp,
     order::step,
 };
 use interline_ledger::{
     BaseRate, ChargeAfterPartial, End, LedgerAccount, attempts,
     cost::{in_currency, late_target_cost, reserved_price, target_cost, usable_at_end, usable_while_running},
+    upstreams::refill_charge,
 };
-use interline_store::{AttemptRow, DueKind, Needs, Operation, OrderRow, Work};
+use interline_store::{AttemptRow, DueKind, Needs, Operation, OrderRow, RefillRow, Work};
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -135,7 +136,11 @@ impl Reported {
     /// Terminal stays terminal for the customer; what the upstream takes or gives back later is between it and us.
     fn after_end(&self, work: &mut Work, attempt: &AttemptRow, order: &OrderRow) {
         let subject = attempt.id.to_string();
-        if self.interval_ms < self.max_ms << LOOKS_AFTER_END {
+        let refill = work.refills_of(order.id).find(|r| r.state.is_open()).cloned();
+        if refill.is_some() {
+            // What the refill costs shows in the order's charge while it is open.
+            self.look_again(work, attempt, false);
+        } else if self.interval_ms < self.max_ms << LOOKS_AFTER_END {
             let next = self.interval_ms.max(self.max_ms) * 2;
             work.set_due(DueKind::Status, subject, &attempt.upstream, self.now.plus_ms(next), next);
         } else {
@@ -145,14 +150,20 @@ impl Reported {
         // What is lost is lost by what the upstream keeps, whatever became of the customer's order.
         let end = if attempt.to_loss { End::Completed } else { end_of(order.progress()) };
         let price = reserved_price(attempt.reserve, end.remains(order.quantity), order.quantity);
+        // What is lost is judged as after a cancellation: nothing of it need have been kept.
+        let judged = if attempt.to_loss { End::Canceled } else { end };
         let usable = in_currency(self.report.currency, attempt.currency)
-            && (attempt.to_loss || usable_at_end(charge, attempt.reserve, price, end, self.charge_factor_max));
+            && usable_at_end(charge, attempt.reserve, price, judged, self.charge_factor_max);
         if !usable {
             self.unbelievable(work, attempt, charge);
             return;
         }
         let target = late_target_cost(end, booked, attempt.last_charge, charge, self.policy, order.quantity);
         if target == booked {
+            return;
+        }
+        if let Some(refill) = refill.filter(|_| target > booked && !attempt.to_loss) {
+            self.charge_refill(work, attempt, &refill, target - booked, target);
             return;
         }
         let number = attempt.postings + 1;
@@ -168,6 +179,21 @@ impl Reported {
         }
         let text = format!("the cost moved from {booked} to {target} {} after the end", attempt.currency);
         work.event(&tags, self.now, "late_charge", text, None);
+    }
+
+    /// A rise while a refill of the order is open is what the refill costs.
+    fn charge_refill(&self, work: &mut Work, attempt: &AttemptRow, refill: &RefillRow, rise: Micros, cost: Micros) {
+        let number = refill.postings + 1;
+        let tags = tags_of(work, attempt);
+        let rise = Money::new(rise, attempt.currency);
+        work.post(&refill_charge(refill.id.0, &attempt.upstream, rise, number, &self.rate), &tags, self.now);
+        if let Some(row) = work.refill_mut(refill.id) {
+            row.postings = number;
+        }
+        if let Some(row) = work.attempt_mut(attempt.id) {
+            row.cost = Some(cost);
+        }
+        work.event(&tags, self.now, "refill", format!("refill {} costs {rise}", refill.id), None);
     }
 
     fn unbelievable(&self, work: &mut Work, attempt: &AttemptRow, charge: Micros) {
@@ -229,14 +255,23 @@ pub(crate) fn running_charge(
     now: Timestamp,
 ) {
     let Some(attempt) = work.attempt(id).cloned() else { return };
-    if charge == attempt.wip || attempt.state != AttemptState::Accepted {
+    if attempt.state != AttemptState::Accepted {
+        return;
+    }
+    let ours = in_currency(currency, attempt.currency);
+    if ours && charge >= attempt.reserve && !attempt.charge_read
+        && let Some(row) = work.attempt_mut(id)
+    {
+        row.charge_read = true;
+    }
+    if charge == attempt.wip && ours {
         return;
     }
     // Before it begins many upstreams say 0: that is no news, and no finding either.
     if charge.is_zero() {
         return;
     }
-    if !in_currency(currency, attempt.currency) || !usable_while_running(charge, attempt.reserve, factor_max) {
+    if !ours || !usable_while_running(charge, attempt.reserve, factor_max) {
         charge_finding(work, &attempt, charge, currency, now);
         return;
     }
@@ -251,7 +286,7 @@ pub(crate) fn running_charge(
     work.event(&tags, now, "charge", text, None);
 }
 
-fn charge_finding(work: &mut Work, attempt: &AttemptRow, charge: Micros, currency: Option<Currency>, now: Timestamp) {
+pub(crate) fn charge_finding(work: &mut Work, attempt: &AttemptRow, charge: Micros, currency: Option<Currency>, now: Timestamp) {
     let stated = currency.map_or_else(String::new, |c| format!(" {c}"));
     let text = format!(
         "a charge of {charge}{stated} cannot be believed against a reserve of {} {}",

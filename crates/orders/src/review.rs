@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use interline_domain::{AttemptState, CaseId, Micros, Money, OrderStatus, Progress, Timestamp, UpstreamId};
-use interline_ledger::{Account, BaseRate, ChargeAfterPartial, LedgerAccount, cost::target_cost, upstreams};
+use interline_domain::{AttemptState, CaseId, Micros, Money, OrderStatus, Progress, RefillId, Timestamp, UpstreamId};
+use interline_ledger::{
+    Account, BaseRate, ChargeAfterPartial, Explanation, LedgerAccount, cost::target_cost, upstreams,
+};
 use interline_store::{AttemptRow, CaseRow, Lane, Needs, Operation, StoreError, Tags, Work};
 
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     dispatch::LEASE_BEYOND_TIMEOUT_MS,
     gateway::Gateway,
     moves::{self, order_accounts},
+    refill::RefillDecision,
     report::end_attempt,
 };
 
@@ -69,8 +72,9 @@ impl Gateway {
         match (case.kind.as_str(), attempt) {
             ("unknown", Some(attempt)) => self.resolve_unknown(&attempt, resolution).await,
             ("unclear-end", Some(attempt)) => self.resolve_end(&attempt, &resolution).await,
+            ("refill-unknown", Some(_)) => self.resolve_refill(&case, resolution).await,
             ("contradiction", Some(_)) => self.close(case, resolution.name()).await,
-            ("suspense-opening" | "shortfall", None) if resolution == Resolution::WriteOff => {
+            ("suspense-opening" | "suspense-excess" | "shortfall", None) if resolution == Resolution::WriteOff => {
                 self.settle_money(case).await
             }
             (kind, _) => {
@@ -84,6 +88,9 @@ impl Gateway {
         attempt: &AttemptRow,
         resolution: Resolution,
     ) -> Result<(), ReviewError> {
+        if let Resolution::Delivered(id) = &resolution {
+            check_upstream_order(id)?;
+        }
         let by = "a person said so".to_owned();
         let decision = match resolution {
             Resolution::Delivered(upstream_order) => {
@@ -134,6 +141,20 @@ impl Gateway {
         }
     }
 
+    async fn resolve_refill(self: &Arc<Self>, case: &CaseRow, resolution: Resolution) -> Result<(), ReviewError> {
+        let refill = case.evidence["refill"].as_i64().map(RefillId);
+        let refill = refill.ok_or_else(|| ReviewError::DoesNotFit("the case names no refill".to_owned()))?;
+        let decision = match resolution {
+            Resolution::Delivered(upstream_refill) => RefillDecision::Accepted { upstream_refill },
+            other => RefillDecision::Rejected { reason: format!("{}, says a person", other.name()) },
+        };
+        if self.decide_refill(refill, decision).await? {
+            Ok(())
+        } else {
+            Err(ReviewError::DoesNotFit("the refill has been decided by now".to_owned()))
+        }
+    }
+
     async fn close(self: &Arc<Self>, case: CaseRow, resolution: &'static str) -> Result<(), ReviewError> {
         Ok(self.store.writer().run(Lane::Customer, Close { case: case.id, resolution, now: self.now() }).await?)
     }
@@ -145,6 +166,15 @@ impl Gateway {
         let rate = self.catalogue().base_rate(currency);
         Ok(self.store.writer().run(Lane::Customer, Settle { case, upstream, rate, now: self.now() }).await?)
     }
+}
+
+/// An upstream's order id as it would have given it: one that could be asked for among others.
+fn check_upstream_order(id: &str) -> Result<(), ReviewError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '#');
+    if (1..=64).contains(&id.len()) && id.chars().all(plain) {
+        return Ok(());
+    }
+    Err(ReviewError::DoesNotFit(format!("`{id}` is not an upstream's order id: 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `#`")))
 }
 
 /// Ends an order whose upstream's words did not say how it ended.
@@ -251,8 +281,14 @@ impl Operation for Settle {
             let number = u32::try_from(self.case.id.0).unwrap_or(u32::MAX);
             upstreams::shortfall(&self.upstream, missing, number, &self.rate, &reason)
         } else {
-            let left = work.upstream(&self.upstream).map_or(Micros::ZERO, |books| books.suspense.0);
-            upstreams::opening_settled(&self.upstream, Money::new(left, currency), &reason)
+            let (opening, excess) = work.upstream(&self.upstream).map_or_else(Default::default, |books| books.suspense);
+            if self.case.kind == "suspense-opening" {
+                upstreams::opening_settled(&self.upstream, Money::new(opening, currency), &reason)
+            } else {
+                let number = self.case.evidence["number"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+                let left = Money::new(excess.min(self.case.amount.unwrap_or(excess)), currency);
+                upstreams::excess_settled(&self.upstream, left, number, Explanation::Opening, &self.rate, &reason)
+            }
         };
         work.post(&posting, &tags, self.now);
         work.close_case(self.case.id, self.now, "written off");

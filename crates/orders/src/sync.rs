@@ -21,7 +21,7 @@ impl Gateway {
                 Err(error) => tracing::warn!(%error, "a catalogue could not be read"),
             }
             let next = self.now().plus_ms(self.settings.catalogue_ms);
-            self.store.put_off(DueKind::Catalogue, &due.subject, next, self.settings.catalogue_ms).await?;
+            self.store.reschedule(DueKind::Catalogue, &due.subject, next, self.settings.catalogue_ms).await?;
         }
         Ok(())
     }

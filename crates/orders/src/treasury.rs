@@ -135,16 +135,16 @@ impl Operation for TopUp {
     }
 
     fn decide(&self, work: &mut Work) -> Booking {
-        let mut books = work.upstream(&self.upstream).cloned().unwrap_or_default();
-        let (opening, excess) = books.suspense;
+        let (opening, excess) = work.upstream(&self.upstream).map_or_else(Default::default, |books| books.suspense);
         let posting = upstreams::topup(&self.upstream, self.amount, &self.reference, AlreadySeen { opening, excess });
         if let Some(before) = booked_before(work, &posting, |account| *account == Account::Bank) {
             return before;
         }
         let tags = Tags { upstream: Some(self.upstream.clone()), ..Tags::default() };
         work.post(&posting, &tags, self.now);
-        let from_opening = opening.min(self.amount.amount);
-        let from_excess = excess.min(self.amount.amount - from_opening);
+        let mut books = work.upstream(&self.upstream).cloned().unwrap_or_default();
+        let from_opening = opening.max(Micros::ZERO).min(self.amount.amount);
+        let from_excess = excess.max(Micros::ZERO).min(self.amount.amount - from_opening);
         books.suspense = (opening - from_opening, excess - from_excess);
         for (kind, left) in [("suspense-opening", books.suspense.0), ("suspense-excess", books.suspense.1)] {
             if left.is_zero() {

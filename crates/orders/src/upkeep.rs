@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use interline_domain::AttemptId;
 use interline_store::{DueKind, Lane, StoreError};
 
-use crate::{decide::Decision, gateway::Gateway, settings::UnknownPolicy};
+use crate::{
+    decide::Decision,
+    gateway::{Gateway, GatewayError},
+    settings::UnknownPolicy,
+};
 
 /// How often versions and balances are looked at: a change by another process shows within a second.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -13,9 +17,15 @@ const REFRESH: Duration = Duration::from_millis(250);
 const DEADLINES: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// Does everything that is not asked for by a customer, until `stop` completes; then waits at most `drain` for what is
-    /// under way. What is still on its way to an upstream after that is recovered at the next start.
-    pub async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>, drain: Duration) -> Result<(), StoreError> {
+    /// Does everything that is not asked for by a customer, until `stop` completes. Then it waits, at most `drain` in all,
+    /// for the `faces` to answer what they have taken in, and for what that set going. What is still on its way to an
+    /// upstream after that is recovered at the next start.
+    pub async fn work(
+        self: &Arc<Self>,
+        stop: impl Future<Output = ()>,
+        faces: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> Result<(), GatewayError> {
         self.store.heartbeat(&self.boot, self.now()).await?;
         self.recover().await?;
         self.due_at_start().await?;
@@ -24,32 +34,34 @@ impl Gateway {
         workers.spawn(Arc::clone(self).follow());
         workers.spawn(Arc::clone(self).refresh());
         workers.spawn(Arc::clone(self).deadlines());
-        tokio::select! {
-            () = stop => {}
-            // None of them ends by itself: a panic in one must not leave a server that takes orders and sends none.
-            ended = workers.join_next() => tracing::error!(?ended, "a worker ended; stopping"),
-        }
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            // None of them ends by itself: a server that takes orders and sends none must not go on.
+            _ = workers.join_next() => Err(GatewayError::WorkerEnded),
+        };
         workers.abort_all();
-        self.under_way.close();
-        if tokio::time::timeout(drain, self.under_way.wait()).await.is_err() {
-            tracing::warn!("stopped with calls under way; they are recovered at the next start");
+        let drained = tokio::time::timeout(drain, async {
+            faces.await;
+            self.under_way.close();
+            self.under_way.wait().await;
+        });
+        if drained.await.is_err() {
+            tracing::warn!("stopped with work under way; it is recovered at the next start");
         }
-        Ok(())
+        ended
     }
 
     /// Whatever was being sent by a process that is gone is unknown: it is never sent again.
     async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
-        loop {
-            let orphans = self.store.orphaned_sends(&self.boot, self.now()).await?;
-            if orphans.is_empty() {
-                return Ok(());
-            }
-            tracing::warn!(
-                attempts = orphans.len(),
-                "attempts that were being sent when their process ended are unknown now"
-            );
-            self.decide_all(orphans, &Decision::Orphaned).await?;
+        self.recover_refills().await?;
+        let orphans = self.store.orphaned_sends(&self.boot, self.now()).await?;
+        if !orphans.is_empty() {
+            tracing::warn!(attempts = orphans.len(), "attempts whose sender is gone are unknown now");
         }
+        for (attempt, send_number) in orphans {
+            self.decide_each(vec![attempt], &Decision::Orphaned { send_number }).await?;
+        }
+        Ok(())
     }
 
     /// Reads catalogues and balances at once at start, whenever they were due before.
@@ -57,8 +69,8 @@ impl Gateway {
         self.reload_catalogue().await?;
         for upstream in self.catalogue().upstreams() {
             let id = upstream.record.id.as_str();
-            self.store.put_off(DueKind::Catalogue, id, self.now(), self.settings.catalogue_ms).await?;
-            self.store.put_off(DueKind::Balance, id, self.now(), self.settings.balance_ms).await?;
+            self.store.reschedule(DueKind::Catalogue, id, self.now(), self.settings.catalogue_ms).await?;
+            self.store.reschedule(DueKind::Balance, id, self.now(), self.settings.balance_ms).await?;
         }
         Ok(())
     }
@@ -87,8 +99,9 @@ impl Gateway {
         Ok(keys)
     }
 
+    /// Ends only when the writer has: then nothing that is decided can be kept any more.
     async fn deadlines(self: Arc<Self>) {
-        loop {
+        while self.store.writer().is_alive() {
             if let Err(error) = self.deadlines_once().await {
                 tracing::warn!(%error, "deadlines could not be looked at");
             }
@@ -99,19 +112,23 @@ impl Gateway {
     async fn deadlines_once(self: &Arc<Self>) -> Result<(), StoreError> {
         let now = self.now();
         self.store.heartbeat(&self.boot, now).await?;
+        self.store.forget_recent(now).await?;
         self.recover().await?;
         let queued = self.store.queued_since(now.plus_ms(-self.settings.queue_deadline_ms)).await?;
-        self.decide_all(queued, &Decision::QueueDeadline).await?;
+        self.decide_each(queued, &Decision::QueueDeadline).await?;
         if self.settings.unknown_policy == UnknownPolicy::Refund {
             let unknown = self.store.unknown_since(now.plus_ms(-self.settings.unknown_deadline_ms)).await?;
-            self.decide_all(unknown, &Decision::UnknownDeadline).await?;
+            self.decide_each(unknown, &Decision::UnknownDeadline).await?;
         }
         Ok(())
     }
 
-    async fn decide_all(self: &Arc<Self>, attempts: Vec<AttemptId>, decision: &Decision) -> Result<(), StoreError> {
+    /// Decides attempt by attempt; one that cannot be decided now holds up no other.
+    async fn decide_each(self: &Arc<Self>, attempts: Vec<AttemptId>, decision: &Decision) -> Result<(), StoreError> {
         for attempt in self.store.attempts(&attempts).await? {
-            self.decide(attempt.id, &attempt.upstream, decision.clone(), Lane::Background).await?;
+            if let Err(error) = self.decide(attempt.id, &attempt.upstream, decision.clone(), Lane::Background).await {
+                tracing::error!(attempt = attempt.id.0, order = attempt.order_id.0, %error, "an attempt could not be decided");
+            }
         }
         Ok(())
     }

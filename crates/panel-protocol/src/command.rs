@@ -1,14 +1,14 @@
 //! What a call asks for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, str::FromStr};
 
-use interline_domain::{Fields, OrderId};
+use interline_domain::{Fields, OrderId, RefillId};
 
 use crate::{params::Params, refused::Refused};
 
-/// Most order ids in one call (`seeds/panel-api-v2.txt`). More are refused: a list that is cut short would look like an
+/// Most ids in one call (`seeds/panel-api-v2.txt`). More are refused: a list that is cut short would look like an
 /// answer.
-pub const ORDERS_MAX: usize = 100;
+pub const IDS_MAX: usize = 100;
 
 /// A question or an instruction of a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,25 +26,46 @@ pub enum Command {
     },
     /// How one order stands.
     Status(GivenId),
-    /// How these orders stand; at most [`ORDERS_MAX`], each once, in the order of the question.
+    /// How these orders stand; at most [`IDS_MAX`], each once, in the order of the question.
     StatusMany(Vec<GivenId>),
+    /// Refill one order.
+    Refill(GivenId),
+    /// Refill these orders; at most [`IDS_MAX`], each once, in the order of the question.
+    RefillMany(Vec<GivenId>),
+    /// How one refill stands.
+    RefillStatus(GivenRefill),
+    /// How these refills stand; at most [`IDS_MAX`], each once, in the order of the question.
+    RefillStatusMany(Vec<GivenRefill>),
     /// Cancel one order.
     Cancel(GivenId),
-    /// Cancel these orders; at most [`ORDERS_MAX`], each once, in the order of the question.
+    /// Cancel these orders; at most [`IDS_MAX`], each once, in the order of the question.
     CancelMany(Vec<GivenId>),
 }
 
-/// An order id as a customer wrote it. Answers repeat it letter by letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenId {
-    /// The text, trimmed.
-    pub text: String,
-    /// The id that it names; `None` if no order can have it.
-    pub id: Option<OrderId>,
+impl Command {
+    /// Whether it asks how something stands: panels make an `error` in such an answer final.
+    pub(crate) const fn asks_status(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::StatusMany(_) | Self::RefillStatus(_) | Self::RefillStatusMany(_))
+    }
 }
 
-impl GivenId {
-    /// Reads a text as an order id.
+/// An id as a customer wrote it. Answers repeat it letter by letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<T> {
+    /// The text, trimmed.
+    pub text: String,
+    /// The id that it is; `None` if nothing can have it.
+    pub id: Option<T>,
+}
+
+/// An order id as a customer wrote it.
+pub type GivenId = Given<OrderId>;
+
+/// A refill id as a customer wrote it.
+pub type GivenRefill = Given<RefillId>;
+
+impl<T: FromStr> Given<T> {
+    /// Reads a text as an id.
     pub fn new(text: &str) -> Self {
         let text = text.trim();
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -52,16 +73,23 @@ impl GivenId {
     }
 }
 
-/// The orders that a call names.
-enum Orders {
+/// The things that a call names.
+enum Named<T> {
     /// Asked for as one: answered as one.
-    One(GivenId),
+    One(Given<T>),
     /// Asked for as a list.
-    Many(Vec<GivenId>),
+    Many(Vec<Given<T>>),
 }
 
-impl Orders {
-    fn into_list(self) -> Vec<GivenId> {
+impl<T> Named<T> {
+    fn command(self, one: fn(Given<T>) -> Command, many: fn(Vec<Given<T>>) -> Command) -> Command {
+        match self {
+            Self::One(id) => one(id),
+            Self::Many(ids) => many(ids),
+        }
+    }
+
+    fn into_list(self) -> Vec<Given<T>> {
         match self {
             Self::One(id) => vec![id],
             Self::Many(ids) => ids,
@@ -72,29 +100,31 @@ impl Orders {
 /// The command that the parameters of a call make.
 pub(crate) fn read(params: &Params) -> Result<Command, Refused> {
     let action = match params.text("action")? {
-        Some(action) => action.to_ascii_lowercase(),
-        // The old PHP class leaves the action out of its refill family (`protocol.md` §1.3).
+        Some(action) => action,
+        // The old PHP class leaves the action out of its refill family (`protocol.md` §1.3). Beside `order` that could as
+        // well be a status, so there it is asked for.
         None if params.has("refill") || params.has("refills") => "refill_status".to_owned(),
         None => return Err(missing("`action`")),
     };
+    // `multiStatus`, `multi_status` and `multi-status` are one.
+    let action: String = action.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
     match action.as_str() {
         "services" => Ok(Command::Services),
         "balance" => Ok(Command::Balance),
         "add" => add(params),
-        "status" => orders(params, "`order` or `orders`").map(|orders| match orders {
-            Orders::One(id) => Command::Status(id),
-            Orders::Many(ids) => Command::StatusMany(ids),
-        }),
-        "multistatus" | "multi_status" | "multi-status" | "orders" => {
-            orders(params, "`orders`").map(|orders| Command::StatusMany(orders.into_list()))
+        "status" => Ok(orders(params)?.command(Command::Status, Command::StatusMany)),
+        "multistatus" | "orders" => {
+            Ok(Command::StatusMany(named(params, ["order", "orders"], "`orders`")?.into_list()))
         }
-        "cancel" => orders(params, "`order` or `orders`").map(|orders| match orders {
-            Orders::One(id) => Command::Cancel(id),
-            Orders::Many(ids) => Command::CancelMany(ids),
-        }),
+        "refill" => Ok(orders(params)?.command(Command::Refill, Command::RefillMany)),
+        "refillstatus" => {
+            let refills = named(params, ["refill", "refills"], "`refill` or `refills`")?;
+            Ok(refills.command(Command::RefillStatus, Command::RefillStatusMany))
+        }
+        "cancel" => Ok(orders(params)?.command(Command::Cancel, Command::CancelMany)),
         _ => {
-            let allowed = "`action` must be one of services, balance, add, status, multiStatus, cancel";
-            Err(Refused::BadRequest(allowed.to_owned()))
+            let known = "services, balance, add, status, multiStatus, refill, refill_status, cancel";
+            Err(Refused::BadRequest(format!("`action` must be one of {known}")))
         }
     }
 }
@@ -104,32 +134,36 @@ fn add(params: &Params) -> Result<Command, Refused> {
     Ok(Command::Add { service, fields: params.fields(&["key", "action", "service"])? })
 }
 
-/// The orders named by `orders`, else by `order`, which clients fill with a list too. `wanted` is what is missing if
-/// neither names any.
-fn orders(params: &Params, wanted: &str) -> Result<Orders, Refused> {
-    let many = ids("orders", &params.lines("orders")?)?;
-    if !many.is_empty() {
-        return Ok(Orders::Many(many));
+fn orders(params: &Params) -> Result<Named<OrderId>, Refused> {
+    named(params, ["order", "orders"], "`order` or `orders`")
+}
+
+/// The ids in the parameter `many`, else in `one`, which clients fill with a list too. `wanted` is what is missing if
+/// neither has any.
+fn named<T: FromStr>(params: &Params, [one, many]: [&str; 2], wanted: &str) -> Result<Named<T>, Refused> {
+    let list = ids(many, &params.lines(many)?)?;
+    if !list.is_empty() {
+        return Ok(Named::Many(list));
     }
-    let order = params.text("order")?.unwrap_or_default();
-    match <[GivenId; 1]>::try_from(ids("order", &order)?) {
-        Ok([one]) => Ok(Orders::One(one)),
+    let text = params.text(one)?.unwrap_or_default();
+    match <[Given<T>; 1]>::try_from(ids(one, &text)?) {
+        Ok([id]) => Ok(Named::One(id)),
         Err(none) if none.is_empty() => Err(missing(wanted)),
-        Err(many) => Ok(Orders::Many(many)),
+        Err(list) => Ok(Named::Many(list)),
     }
 }
 
 /// The ids in a list divided by commas or white space, each once.
-fn ids(name: &str, list: &str) -> Result<Vec<GivenId>, Refused> {
+fn ids<T: FromStr>(name: &str, list: &str) -> Result<Vec<Given<T>>, Refused> {
     let (mut seen, mut ids) = (BTreeSet::new(), Vec::new());
     for text in list.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty()) {
         if !seen.insert(text) {
             continue;
         }
-        if ids.len() == ORDERS_MAX {
-            return Err(Refused::BadRequest(format!("`{name}` must be at most {ORDERS_MAX} ids")));
+        if ids.len() == IDS_MAX {
+            return Err(Refused::BadRequest(format!("`{name}` must be at most {IDS_MAX} ids")));
         }
-        ids.push(GivenId::new(text));
+        ids.push(Given::new(text));
     }
     Ok(ids)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq as _;
+
 use crate::{
     command::{self, Command},
     params::Params,
@@ -109,7 +111,8 @@ fn only<'a>(sent: impl Iterator<Item = Option<&'a str>>) -> Key {
     for key in sent {
         match (key, found) {
             (None, _) => return Key::Conflict,
-            (Some(key), Some(other)) if key != other => return Key::Conflict,
+            // In constant time: one of them may be good, and how far another agrees with it is not to be measured.
+            (Some(key), Some(other)) if !bool::from(key.as_bytes().ct_eq(other.as_bytes())) => return Key::Conflict,
             (Some(key), _) => found = Some(key),
         }
     }

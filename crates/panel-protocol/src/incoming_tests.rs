@@ -1,10 +1,10 @@
 //! Calls in every encoding that clients use, and in those that nobody should.
 
-use interline_domain::OrderId;
+use interline_domain::{OrderId, RefillId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::command::GivenId;
+use crate::command::{GivenId, GivenRefill};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -30,6 +30,10 @@ fn ids(texts: &[&str]) -> Vec<GivenId> {
     texts.iter().map(|text| GivenId::new(text)).collect()
 }
 
+fn refills(texts: &[&str]) -> Vec<GivenRefill> {
+    texts.iter().map(|text| GivenRefill::new(text)).collect()
+}
+
 fn one(key: &str) -> Key {
     Key::One(key.to_owned())
 }
@@ -44,7 +48,7 @@ fn bad(text: &str) -> Result<Command, Refused> {
 }
 
 #[test]
-fn the_calls_of_the_seed_are_understood() {
+fn every_call_is_understood_in_a_form_and_in_a_query() {
     let order = &[("link", "https://a.example/p?x=1&y=2"), ("quantity", "100")];
     for (body, command) in [
         ("key=k&action=balance", Command::Balance),
@@ -52,6 +56,10 @@ fn the_calls_of_the_seed_are_understood() {
         ("key=k&action=add&service=1&link=https%3A%2F%2Fa.example%2Fp%3Fx%3D1%26y%3D2&quantity=100", add("1", order)),
         ("key=k&action=status&order=23501", Command::Status(GivenId::new("23501"))),
         ("key=k&action=multiStatus&orders=1,2,3", Command::StatusMany(ids(&["1", "2", "3"]))),
+        ("key=k&action=refill&order=1", Command::Refill(GivenId::new("1"))),
+        ("key=k&action=refill&orders=1,2,3", Command::RefillMany(ids(&["1", "2", "3"]))),
+        ("key=k&action=refill_status&refill=1", Command::RefillStatus(GivenRefill::new("1"))),
+        ("key=k&action=refill_status&refills=1,2", Command::RefillStatusMany(refills(&["1", "2"]))),
         ("key=k&action=cancel&orders=9,2", Command::CancelMany(ids(&["9", "2"]))),
     ] {
         for parsed in [form(body), query(body), parse(&call(&format!("{FORM};charset=UTF-8"), "", body.as_bytes()))] {
@@ -122,6 +130,13 @@ fn order_lists_are_read_in_every_spelling() {
         }
         let parsed = form(&format!("key=k&action=cancel&{orders}"));
         assert_eq!(parsed.command, Ok(Command::CancelMany(ids(&["1", "99"]))), "{orders}");
+        let parsed = form(&format!("key=k&action=refill&{orders}"));
+        assert_eq!(parsed.command, Ok(Command::RefillMany(ids(&["1", "99"]))), "{orders}");
+        let listed = orders.replacen("order", "refill", 2);
+        for action in ["", "action=refill_status&", "action=refillStatus&", "action=Refill-Status&"] {
+            let parsed = form(&format!("key=k&{action}{listed}"));
+            assert_eq!(parsed.command, Ok(Command::RefillStatusMany(refills(&["1", "99"]))), "{action}{listed}");
+        }
     }
     for orders in [r#""1,99""#, r#"["1","99"]"#, "[1,99]", "[ 1 , null, 99, 1 ]", r#"["1,99"]"#] {
         let parsed = json(&format!(r#"{{"key":"k","action":"status","orders":{orders}}}"#));
@@ -139,6 +154,14 @@ fn one_order_is_answered_as_it_was_asked_for() {
         ("action=multiStatus&order=5", Command::StatusMany(ids(&["5"]))),
         ("action=cancel&order=5", Command::Cancel(GivenId::new("5"))),
         ("action=cancel&orders=5", Command::CancelMany(ids(&["5"]))),
+        ("action=refill&order=5", Command::Refill(GivenId::new("5"))),
+        ("action=refill&orders=5", Command::RefillMany(ids(&["5"]))),
+        ("action=refill_status&refill=5", Command::RefillStatus(GivenRefill::new("5"))),
+        ("action=refill_status&refills=5", Command::RefillStatusMany(refills(&["5"]))),
+        // What the old PHP class leaves out (`protocol.md` §1.3).
+        ("refill=5", Command::RefillStatus(GivenRefill::new("5"))),
+        ("refills=5", Command::RefillStatusMany(refills(&["5"]))),
+        ("refills=1,Array", Command::RefillStatusMany(refills(&["1", "Array"]))),
     ] {
         assert_eq!(form(ask).command, Ok(command), "{ask}");
     }
@@ -153,6 +176,8 @@ fn what_is_no_id_of_ours_is_kept_as_text() {
     for text in ["0", "-1", "+1", "1.0", "2147483648", "ord_01HG", "Array", "١", ""] {
         assert_eq!(GivenId::new(text), GivenId { text: text.to_owned(), id: None });
     }
+    assert_eq!(GivenRefill::new("7"), GivenRefill { text: "7".to_owned(), id: Some(RefillId(7)) });
+    assert_eq!(GivenRefill::new("ref_01H").id, None);
     assert_eq!(form("action=status&orders=1,Array").command, Ok(Command::StatusMany(ids(&["1", "Array"]))));
 }
 
@@ -163,7 +188,7 @@ fn more_than_a_hundred_orders_are_refused() {
         panic!("a hundred are allowed");
     };
     assert_eq!((hundred.len(), hundred[99].id), (100, Some(OrderId(100))));
-    for action in ["status", "multiStatus", "cancel"] {
+    for action in ["status", "multiStatus", "cancel", "refill"] {
         let text = "`orders` must be at most 100 ids";
         assert_eq!(form(&format!("action={action}&orders={}", list(101))).command, bad(text));
         let body = format!(r#"{{"action":"{action}","orders":[{}]}}"#, list(101));
@@ -173,20 +198,23 @@ fn more_than_a_hundred_orders_are_refused() {
             bad("`order` must be at most 100 ids")
         );
     }
+    let refills = form(&format!("action=refill_status&refills={}", list(101)));
+    assert_eq!(refills.command, bad("`refills` must be at most 100 ids"));
 }
 
 #[test]
 fn a_bad_call_is_told_which_field_is_wrong() {
-    let actions = "`action` must be one of services, balance, add, status, multiStatus, cancel";
+    let actions = "`action` must be one of services, balance, add, status, multiStatus, refill, refill_status, cancel";
     for (ask, text) in [
         ("", "`action` is missing"),
         ("action=+", "`action` is missing"),
         ("order=1", "`action` is missing"),
         ("action=steal", actions),
-        ("action=refill&order=1", actions),
-        ("action=refill_status&refill=1", actions),
-        ("refill=1", actions),
-        ("refills=1,2", actions),
+        ("orders=1,2", "`action` is missing"),
+        ("refill=", "`action` is missing"),
+        ("action=refill&refill=1", "`order` or `orders` is missing"),
+        ("action=refill_status&order=1", "`refill` or `refills` is missing"),
+        ("refills=,", "`refill` or `refills` is missing"),
         ("action=add&link=x", "`service` is missing"),
         ("action=add&service=&link=x", "`service` is missing"),
         ("action=status", "`order` or `orders` is missing"),

@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 
-/// The status of everything that is answered, lists with errors in them too.
+/// The status of everything that is answered, lists with errors in them too; in some dialects of every refusal.
 pub(crate) const ANSWERED: u16 = 200;
 
 /// A refusal; its text is what the customer reads. Clients compare these texts, so they stay as they are.
@@ -41,6 +41,12 @@ pub enum Refused {
     /// The upstream of this order cannot cancel.
     #[error("Service doesn't support cancel")]
     NoCancel,
+    /// This order is not refilled: its service does not, it is not completed, or a refill is under way.
+    #[error("Order not eligible for refill")]
+    NotRefillable,
+    /// There is no such refill of this account.
+    #[error("Refill not found")]
+    NoRefill,
     /// A status cannot be answered now: the code with an empty body.
     #[error("Try again later")]
     StatusUnavailable {
@@ -60,24 +66,20 @@ impl Refused {
     /// (`protocol.md` §4), so of a passing fault only the code is said there.
     #[must_use]
     pub fn said_to(self, command: &Command) -> Self {
-        match (self, command) {
-            (Self::TooFast { retry_after_s }, Command::Status(_) | Command::StatusMany(_)) => {
-                Self::StatusTooFast { retry_after_s }
-            }
-            (Self::TryLater { retry_after_s }, Command::Status(_) | Command::StatusMany(_)) => {
-                Self::StatusUnavailable { retry_after_s }
-            }
-            (refused, _) => refused,
+        match self {
+            Self::TooFast { retry_after_s } if command.asks_status() => Self::StatusTooFast { retry_after_s },
+            Self::TryLater { retry_after_s } if command.asks_status() => Self::StatusUnavailable { retry_after_s },
+            refused => refused,
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status, where the dialect says it.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::BadRequest(_) | Self::NoCancel => 400,
+            Self::BadRequest(_) | Self::NoCancel | Self::NotRefillable => 400,
             Self::InvalidKey => 401,
             Self::NotEnoughFunds => 402,
-            Self::IncorrectService | Self::IncorrectOrder => 404,
+            Self::IncorrectService | Self::IncorrectOrder | Self::NoRefill => 404,
             Self::TooFast { .. } | Self::StatusTooFast { .. } => 429,
             Self::NoUpstream => 502,
             Self::TryLater { .. } | Self::StatusUnavailable { .. } => 503,
@@ -95,7 +97,7 @@ impl Refused {
         }
     }
 
-    /// Whether only the code is said, with an empty body.
+    /// Whether only the code is said, with an empty body, in every dialect.
     pub(crate) const fn is_bare(&self) -> bool {
         matches!(self, Self::StatusUnavailable { .. } | Self::StatusTooFast { .. })
     }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use interline_domain::{Currency, Micros, Money, OrderId, OrderStatus, ServiceId, ServiceType};
+use interline_domain::{Currency, Micros, Money, OrderId, OrderStatus, RefillId, RefillStatus, ServiceId, ServiceType};
 
-use crate::{command::GivenId, refused::Refused};
+use crate::{
+    command::{GivenId, GivenRefill},
+    refused::Refused,
+};
 
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The services, already encoded: they are written once per price list and version.
+    /// The services, already encoded in the caller's dialect: they are written once per price list and version.
     Services(Arc<[u8]>),
     /// What is left in the wallet.
     Balance(Money),
@@ -19,6 +22,14 @@ pub enum Reply {
     Status(StatusLine),
     /// How each order stands, in the order of the question; `None` for one that is unknown.
     StatusMany(Vec<(GivenId, Option<StatusLine>)>),
+    /// The refill was asked for under this id; its outcome shows in the refill's status.
+    Refilled(RefillId),
+    /// The same for each order, in the order of the question.
+    RefilledMany(Vec<(GivenId, Result<RefillId, Refused>)>),
+    /// How the refill stands.
+    RefillStatus(RefillStatus),
+    /// How each refill stands, in the order of the question; `None` for one that is unknown.
+    RefillStatusMany(Vec<(GivenRefill, Option<RefillStatus>)>),
     /// The wish to cancel is recorded; its outcome shows in the status.
     Canceled,
     /// The same for each order, in the order of the question.

@@ -16,8 +16,12 @@ use crate::reason::Reason;
 pub struct Wanted {
     /// The type of the service that was ordered.
     pub service_type: ServiceType,
-    /// Units to deliver.
+    /// Units to deliver, in every run together.
     pub quantity: u64,
+    /// What a rate is a price for: an upstream charges for the order in the form in which we do.
+    pub basis: Basis,
+    /// Whether it is delivered in runs.
+    pub dripfeed: bool,
     /// What the customer is charged, in the base currency.
     pub charge_base: Micros,
 }
@@ -52,12 +56,14 @@ pub struct Offer {
 pub struct Listed {
     /// Its type; `None` for one that we do not know.
     pub service_type: Option<ServiceType>,
-    /// Price per 1000 in the upstream's currency.
+    /// Price per 1000, or per package, in the upstream's currency.
     pub rate: Decimal,
     /// Smallest quantity.
     pub min: u64,
     /// Largest quantity.
     pub max: u64,
+    /// Whether it delivers in runs; `None` when it does not say.
+    pub dripfeed: Option<bool>,
     /// When the catalogue was last read in full.
     pub read_at: Timestamp,
 }
@@ -122,7 +128,7 @@ pub fn plan(wanted: &Wanted, offers: &[Offer], policy: &Policy, now: Timestamp) 
 }
 
 fn judge(wanted: &Wanted, offer: &Offer, policy: &Policy, now: Timestamp) -> Candidate {
-    let cost = offer.listed.as_ref().and_then(|l| price(l.rate, wanted.quantity, Basis::PerThousand).ok());
+    let cost = offer.listed.as_ref().and_then(|l| price(l.rate, wanted.quantity, wanted.basis).ok());
     let cost_base = cost.zip(offer.base_rate).and_then(|(cost, rate)| cost.convert(rate).ok());
     let margin = cost_base.and_then(|cost| margin_percent(wanted.charge_base, cost));
     Candidate {
@@ -158,6 +164,10 @@ fn against(
     }
     if listed.service_type != Some(wanted.service_type) {
         return Some(Reason::Type);
+    }
+    // Who does not say so does not do it: it would deliver the first run and keep the rest.
+    if wanted.dripfeed && listed.dripfeed != Some(true) {
+        return Some(Reason::Dripfeed);
     }
     if !(listed.min..=listed.max).contains(&wanted.quantity) {
         return Some(Reason::Quantity { min: listed.min, max: listed.max });

@@ -23,6 +23,7 @@ fn offer(upstream: &str, rate: &str) -> Offer {
             rate: dec(rate),
             min: 10,
             max: 10_000,
+            dripfeed: None,
             read_at: NOW,
         }),
         available: Micros::new(100_000_000),
@@ -32,7 +33,13 @@ fn offer(upstream: &str, rate: &str) -> Offer {
 }
 
 fn wanted(quantity: u64) -> Wanted {
-    Wanted { service_type: ServiceType::Default, quantity, charge_base: Micros::new(2_500_000) }
+    Wanted {
+        service_type: ServiceType::Default,
+        quantity,
+        basis: Basis::PerThousand,
+        dripfeed: false,
+        charge_base: Micros::new(2_500_000),
+    }
 }
 
 fn policy() -> Policy {
@@ -60,6 +67,34 @@ fn each_obstacle_is_named() {
     assert_eq!(reason(|o| o.available = Micros::new(900_000)), None);
     assert_eq!(reason(|o| o.listed.as_mut().unwrap().rate = dec("2.500001")), Some(Reason::Margin));
     assert_eq!(reason(|o| o.listed.as_mut().unwrap().rate = dec("2.5")), None);
+}
+
+#[test]
+fn runs_go_only_where_drip_feed_is_offered() {
+    let listed = |upstream, dripfeed| {
+        let mut offer = offer(upstream, "0.90");
+        offer.listed.as_mut().unwrap().dripfeed = dripfeed;
+        offer
+    };
+    let offers = [listed("alpha", None), listed("beta", Some(false)), listed("gamma", Some(true))];
+    let passed = |dripfeed| -> Vec<Option<Reason>> {
+        let plan = plan(&Wanted { dripfeed, ..wanted(1000) }, &offers, &policy(), NOW);
+        plan.candidates.into_iter().map(|candidate| candidate.passed).collect()
+    };
+    assert_eq!(passed(true), [None, Some(Reason::Dripfeed), Some(Reason::Dripfeed)]);
+    assert_eq!(passed(false), [None, None, None]);
+    assert_eq!(Reason::Dripfeed.to_string(), "no drip-feed there");
+}
+
+#[test]
+fn a_package_costs_its_rate_once_and_must_be_of_the_same_size() {
+    let package = |quantity| Wanted { service_type: ServiceType::Package, basis: Basis::Flat, ..wanted(quantity) };
+    let mut one = offer("alpha", "2.40");
+    let listed = one.listed.as_mut().unwrap();
+    (listed.service_type, listed.min, listed.max) = (Some(ServiceType::Package), 500, 500);
+    let of = |quantity| plan(&package(quantity), std::slice::from_ref(&one), &policy(), NOW).candidates.remove(0);
+    assert_eq!((of(500).cost, of(500).passed), (Some(Micros::new(2_400_000)), None));
+    assert_eq!(of(1000).passed, Some(Reason::Quantity { min: 500, max: 500 }));
 }
 
 #[test]

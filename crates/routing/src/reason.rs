@@ -23,6 +23,8 @@ pub enum Reason {
     },
     /// The upstream's service is of another type, or takes other parameters.
     Type,
+    /// The order is delivered in runs, and the upstream does not say that it does that.
+    Dripfeed,
     /// The upstream's currency has no rate to the base currency.
     NoRate,
     /// Too many submissions there are unknown.
@@ -45,6 +47,7 @@ impl fmt::Display for Reason {
             Self::StalePrice => f.write_str("price too old (sync the catalogue)"),
             Self::Quantity { min, max } => write!(f, "quantity outside {min} to {max}"),
             Self::Type => f.write_str("type or parameters it does not take"),
+            Self::Dripfeed => f.write_str("no drip-feed there"),
             Self::NoRate => f.write_str("its currency has no rate"),
             Self::Exposure => f.write_str("exposure cap reached: too many unknown submissions"),
             Self::Balance => f.write_str("upstream balance too small"),

@@ -2,6 +2,9 @@
 
 use crate::{amount, fault::Fault};
 
+/// The service of the small catalogue that takes drip-feed.
+const DRIPFEED_ID: &str = "8";
+
 /// Everything a simulated upstream starts from. The defaults make one that works: a small catalogue, a funded
 /// balance, orders that complete within seconds, no faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +52,9 @@ pub struct Service {
     pub name: String,
     /// Its category.
     pub category: String,
-    /// Its type label as it is listed; orders are taken as `Default` whatever it says.
+    /// Its type label as it is listed, which decides what its orders need; one that is not known is taken as `Default`.
     pub service_type: String,
-    /// The price per 1000: decimal text with at most six places.
+    /// The price per 1000, or for one package: decimal text with at most six places.
     pub rate: String,
     /// Smallest quantity.
     pub min: u64,
@@ -61,7 +64,7 @@ pub struct Service {
     pub refill: bool,
     /// Whether its orders can be canceled.
     pub cancel: bool,
-    /// Whether drip-feed is listed as possible.
+    /// Whether it takes drip-feed.
     pub dripfeed: bool,
 }
 
@@ -92,27 +95,31 @@ pub enum ChargeAfterPartial {
     Gross,
 }
 
-/// A small catalogue with ids `1` to `4` at `rate_percent` of its usual prices, so that several upstreams can sell
-/// the same at different costs.
+/// A small catalogue at `rate_percent` of its usual prices, so that several upstreams can sell the same at different
+/// costs: ids `1` to `4` of type Default, `5` to `8` of other types and with drip-feed.
 pub fn demo_services(rate_percent: u32) -> Vec<Service> {
     [
-        ("1", "Placement, standard", "Placements", 900_000),
-        ("2", "Placement, fast", "Placements", 1_400_000),
-        ("3", "Reach, regional", "Reach", 2_200_000),
-        ("4", "Reach, wide", "Reach", 3_600_000),
+        ("1", "Placement, standard", "Placements", "Default", 900_000, (10, 10_000)),
+        ("2", "Placement, fast", "Placements", "Default", 1_400_000, (10, 10_000)),
+        ("3", "Reach, regional", "Reach", "Default", 2_200_000, (10, 10_000)),
+        ("4", "Reach, wide", "Reach", "Default", 3_600_000, (10, 10_000)),
+        ("5", "Comments of your own", "Comments", "Custom Comments", 8_000_000, (1, 1_500)),
+        ("6", "Starter package", "Packages", "Package", 4_000_000, (500, 500)),
+        ("7", "Votes", "Polls", "Poll", 1_200_000, (10, 10_000)),
+        (DRIPFEED_ID, "Placement, in runs", "Placements", "Default", 1_000_000, (10, 10_000)),
     ]
     .into_iter()
-    .map(|(id, name, category, rate_micros)| Service {
+    .map(|(id, name, category, service_type, rate_micros, (min, max))| Service {
         id: id.to_owned(),
         name: name.to_owned(),
         category: category.to_owned(),
-        service_type: "Default".to_owned(),
+        service_type: service_type.to_owned(),
         rate: amount::text(rate_micros * i64::from(rate_percent) / 100),
-        min: 10,
-        max: 10_000,
+        min,
+        max,
         refill: false,
         cancel: true,
-        dripfeed: false,
+        dripfeed: id == DRIPFEED_ID,
     })
     .collect()
 }

@@ -1,6 +1,6 @@
 //! The sandbox's own memory of what really happened, to be held against what others believe.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +25,12 @@ pub struct JournalOrder {
     pub id: String,
     /// Its service's id.
     pub service: String,
-    /// The target, as it was sent.
+    /// The target, as it was sent: the link, or for comments per post the user.
     pub link: String,
-    /// Units ordered.
+    /// Units ordered, in every run and on every post together.
     pub quantity: u64,
+    /// Every parameter that was sent, but the key, the action and the service.
+    pub params: BTreeMap<String, String>,
     /// What was taken from the balance for it, refunds not deducted, as decimal text.
     pub charge: String,
     /// What was given back, as decimal text.

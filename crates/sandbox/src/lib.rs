@@ -8,11 +8,12 @@
 //! | `GET`, `POST`, `DELETE` `/__faults` | the active faults; one more, as JSON; none any more |
 //! | `POST /__orders/{id}` | `{status, remains, charge}`: from then on the order's life is what was said |
 //!
-//! Every order is taken as type `Default`, a link and a quantity; drip-feed is listed where a service says so and
-//! refused with the order. Business errors come under HTTP 200, as from most panels. Money is whole micro-units,
+//! Every order type is taken with its own parameters, quantity and rate, except subscriptions; drip-feed where a
+//! service says so, with bounds on all runs together. What was sent stands in the journal. Business errors come under HTTP 200, as from most panels. Money is whole micro-units,
 //! never a float.
 //!
-//! In reading order: `server` takes a call, `upstream` decides which fault it meets, `panel` carries it out.
+//! In reading order: `server` takes a call, `upstream` decides which fault it meets, `panel` carries it out, and
+//! `order_type` says what an order is.
 
 mod config;
 mod fault;
@@ -29,6 +30,7 @@ mod wire;
 
 mod amount;
 mod life;
+mod order_type;
 mod panel;
 
 pub use config::{ChargeAfterPartial, Config, Life, Service, demo_services};

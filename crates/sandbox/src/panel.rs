@@ -10,6 +10,7 @@ use crate::{
     config::{ChargeAfterPartial, Config, Service},
     journal::JournalOrder,
     life::{LifeClock, Standing},
+    order_type,
     wire::{self, Fields, field},
 };
 
@@ -46,8 +47,9 @@ struct Listed {
 
 struct Order {
     service: String,
-    link: String,
+    target: String,
     quantity: u64,
+    params: BTreeMap<String, String>,
     cancelable: bool,
     start_count: u64,
     charge: i64,
@@ -181,8 +183,9 @@ impl Panel {
         JournalOrder {
             id: number.to_string(),
             service: order.service.clone(),
-            link: order.link.clone(),
+            link: order.target.clone(),
             quantity: order.quantity,
+            params: order.params.clone(),
             charge: amount::text(order.charge),
             refunded: amount::text(order.refunded),
             remains: standing.remaining(order.quantity),
@@ -217,16 +220,10 @@ impl Panel {
     }
 
     fn add(&mut self, fields: &Fields, now_ms: u64, drift: bool) -> Result<u64, String> {
-        let (service, link) = (field(fields, "service"), field(fields, "link"));
+        let service = field(fields, "service");
         let listed = self.catalogue.iter().find(|listed| listed.service.id == service);
         let listed = listed.ok_or("Incorrect service ID")?;
-        if link.is_empty() {
-            return Err("Link is invalid".to_owned());
-        }
-        if !field(fields, "runs").is_empty() {
-            return Err("Incorrect runs/interval".to_owned());
-        }
-        let quantity: u64 = field(fields, "quantity").parse().map_err(|_| "Incorrect quantity")?;
+        let order_type::Asked { target, quantity, flat } = order_type::read(&listed.service, fields)?;
         let (min, max) = (listed.service.min, listed.service.max);
         if quantity < min {
             return Err(format!("Quantity less than minimal {min}"));
@@ -234,7 +231,7 @@ impl Panel {
         if quantity > max {
             return Err(format!("Quantity more than maximum {max}"));
         }
-        let price = amount::price(listed.rate, quantity);
+        let price = if flat { listed.rate } else { amount::price(listed.rate, quantity) };
         let charge = if drift { amount::drifted(price) } else { price };
         if charge > self.balance {
             return Err("Not enough funds on balance".to_owned());
@@ -242,8 +239,9 @@ impl Panel {
         let number = self.next_order;
         let order = Order {
             service: service.to_owned(),
-            link: link.to_owned(),
+            target: target.to_owned(),
             quantity,
+            params: wire::parameters(fields),
             cancelable: listed.service.cancel,
             start_count: 1_000 + number % 9_000,
             charge,

@@ -74,6 +74,17 @@ fn an_order_is_charged_once_and_reported() {
 }
 
 #[test]
+fn a_package_is_charged_once_and_its_parameters_are_kept() {
+    let package = Service { service_type: "Package".to_owned(), min: 500, max: 500, ..service("9", "2.50", true) };
+    let mut panel = Panel::new(Config { services: vec![package], ..config(NEVER) }).unwrap();
+    assert_eq!(call(&mut panel, "action=add&service=9&link=x&quantity=7"), json!({ "order": 1_001 }));
+    let order = panel.journal_of("1001", 0).unwrap();
+    assert_eq!((order.quantity, order.charge.as_str(), panel.balance().as_str()), (500, "2.5", "7.5"));
+    let params: Vec<(&str, &str)> = order.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(params, [("link", "x"), ("quantity", "7")]);
+}
+
+#[test]
 fn what_cannot_be_taken_is_refused_and_costs_nothing() {
     let mut panel = panel(NEVER);
     for (query, text) in [
@@ -82,7 +93,7 @@ fn what_cannot_be_taken_is_refused_and_costs_nothing() {
         ("action=add&service=1&link=x&quantity=ten", "Incorrect quantity"),
         ("action=add&service=1&link=x&quantity=9", "Quantity less than minimal 10"),
         ("action=add&service=1&link=x&quantity=10001", "Quantity more than maximum 10000"),
-        ("action=add&service=1&link=x&quantity=10&runs=2", "Incorrect runs/interval"),
+        ("action=add&service=1&link=x&quantity=10&runs=2&interval=5", "Incorrect runs"),
         ("action=refund", "Incorrect request"),
         ("action=status", "Incorrect order ID"),
         ("action=status&order=5", "Incorrect order ID"),

@@ -29,6 +29,12 @@ pub(crate) fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
     fields.get(name).map_or("", String::as_str)
 }
 
+/// What an order was asked for with: every field that says neither who asks nor what for.
+pub(crate) fn parameters(fields: &Fields) -> Fields {
+    let own = |name: &str| !matches!(name, "key" | "action" | "service");
+    fields.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// The action under its one name.
 pub(crate) fn action(fields: &Fields) -> String {
     match field(fields, "action") {

@@ -36,6 +36,8 @@ pub struct KeyRecord {
     pub label: String,
     /// How it begins.
     pub prefix: String,
+    /// The dialect that its holder is answered in; `None` for the configured one.
+    pub dialect: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused.
@@ -56,6 +58,7 @@ impl KeyRecord {
             account: row.parse("account")?,
             label: row.get("label")?,
             prefix: row.get("prefix")?,
+            dialect: row.get("dialect")?,
             created_at: time(row, "created_at")?,
             expires_at: time_opt(row, "expires_at")?,
             revoked_at: time_opt(row, "revoked_at")?,
@@ -100,6 +103,7 @@ impl Store {
         &self,
         account: &AccountId,
         label: &str,
+        dialect: Option<&str>,
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(KeyRecord, SecretString), StoreError> {
@@ -110,6 +114,7 @@ impl Store {
             account: account.clone(),
             label: label.to_owned(),
             prefix: api_key_prefix(key.expose_secret()),
+            dialect: dialect.map(str::to_owned),
             created_at: now,
             expires_at,
             revoked_at: None,
@@ -118,12 +123,15 @@ impl Store {
         if q("SELECT id FROM accounts WHERE id = $1").bind(account.as_str()).opt(&mut tx).await?.is_none() {
             return Err(StoreError::Refused(format!("there is no account {account}")));
         }
-        q("INSERT INTO api_keys (id, account, label, prefix, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        let text = "INSERT INTO api_keys (id, account, label, prefix, hash, dialect, created_at, expires_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        q(text)
             .bind(record.id.as_str())
             .bind(account.as_str())
             .bind(label)
             .bind(record.prefix.as_str())
             .bind(hash)
+            .bind(record.dialect.clone())
             .bind(now.millis())
             .bind(expires_at.map(Timestamp::millis))
             .run(&mut tx)
@@ -150,6 +158,9 @@ impl Store {
     }
 
     /// The key of that text, whether it is still valid or not. Answers from memory while no key has changed.
+    ///
+    /// No key is compared with another: the cache and the index compare SHA-256 hashes. Whoever measures how far one
+    /// hash agrees with a stored one learns nothing that brings the next guess of 160 random bits nearer.
     pub async fn find_key(&self, key: &str) -> Result<Option<KeyRecord>, StoreError> {
         if !crate::secrets::looks_like_api_key(key) {
             return Ok(None);

@@ -1,13 +1,12 @@
 //! The catalogue as it is stored: upstreams, what they list, our services, their offers, currencies, accounts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use interline_domain::{Currency, Micros, ServiceId, ServiceType, Timestamp, UpstreamId};
 use interline_ledger::ChargeAfterPartial;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::{
     AccountRecord, Store,
@@ -15,6 +14,8 @@ use crate::{
     db::{Row, q},
     error::StoreError,
     rows::{DueKind, DueRow, time_opt},
+    services::ServiceRows,
+    staging::{ROWS_MAX, give_way},
     tables,
 };
 
@@ -216,16 +217,23 @@ pub struct CatalogueRows {
 impl Store {
     /// The whole catalogue.
     pub async fn catalogue(&self) -> Result<CatalogueRows, StoreError> {
-        // Read first: what changes meanwhile raises it again, and the catalogue is read once more.
-        let (version, _) = self.versions().await?;
-        let db = &*self.db;
-        let currencies = q("SELECT * FROM currencies ORDER BY code").all(db).await?;
-        let accounts = q("SELECT * FROM accounts ORDER BY id").all(db).await?;
+        // As of one moment: no server ever sees a part of a change.
+        let mut tx = self.db.snapshot().await?;
+        let version = q("SELECT value FROM versions WHERE name = 'catalogue'").one(&mut tx).await?.get("value")?;
+        let currencies = q("SELECT * FROM currencies ORDER BY code").all(&mut tx).await?;
+        let accounts = q("SELECT * FROM accounts ORDER BY id").all(&mut tx).await?;
         let upstreams = q("SELECT u.*, s.catalogue_at, s.catalogue_fault, s.reading, s.reading_asked_at, s.reading_at, s.balance_fault
              FROM upstreams u LEFT JOIN upstream_state s ON s.upstream = u.id ORDER BY u.id")
-        .all(db)
+        .all(&mut tx)
         .await?;
-        let listings = q("SELECT * FROM upstream_services ORDER BY upstream, service").all(db).await?;
+        let listings = q("SELECT * FROM upstream_services ORDER BY upstream, service").all(&mut tx).await?;
+        let services = ServiceRows::load(&mut tx).await?;
+        tx.rollback().await?;
+        let (listings, services) = aside(move || {
+            let listings = listings.iter().map(read_listing).collect::<Result<Vec<_>, _>>()?;
+            Ok((listings, services.read()?))
+        })
+        .await?;
         Ok(CatalogueRows {
             version,
             currencies: currencies.iter().map(read_currency).collect::<Result<_, _>>()?,
@@ -234,23 +242,9 @@ impl Store {
                 .iter()
                 .map(|row| Ok((self.read_upstream(row)?, read_state(row)?)))
                 .collect::<Result<_, StoreError>>()?,
-            listings: listings.iter().map(read_listing).collect::<Result<_, _>>()?,
-            services: self.services().await?,
+            listings,
+            services,
         })
-    }
-
-    pub(crate) async fn services(&self) -> Result<Vec<ServiceRecord>, StoreError> {
-        let mut offers: BTreeMap<ServiceId, Vec<OfferRecord>> = BTreeMap::new();
-        for row in q("SELECT * FROM offers ORDER BY service, position").all(&*self.db).await? {
-            offers.entry(ServiceId(row.get("service")?)).or_default().push(read_offer(&row)?);
-        }
-        let rows = q("SELECT * FROM services ORDER BY position, id").all(&*self.db).await?;
-        let read = |row: &Row| {
-            let service = read_service(row)?;
-            let offers = offers.remove(&service.id).unwrap_or_default();
-            Ok(ServiceRecord { offers, ..service })
-        };
-        rows.iter().map(read).collect()
     }
 
     fn read_upstream(&self, row: &Row) -> Result<UpstreamRecord, StoreError> {
@@ -273,34 +267,50 @@ impl Store {
         })
     }
 
-    /// Keeps what an upstream's catalogue says now: rows that changed, rows that are gone, and when it was read.
+    /// Keeps what an upstream's catalogue says now: rows that changed, rows that are gone, and when it was read. It is
+    /// written piece by piece, for each row stands for itself; the time of the reading comes last.
     pub async fn keep_listings(
         &self,
         upstream: &UpstreamId,
         listings: &[ListingRecord],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        for piece in self.changed_listings(upstream, listings).await?.chunks(ROWS_MAX) {
+            let mut tx = self.db.begin().await?;
+            let began = Instant::now();
+            tables::UPSTREAM_SERVICES.write(&mut tx, piece).await?;
+            tx.commit().await?;
+            give_way(&self.db, began.elapsed()).await;
+        }
         let mut tx = self.db.begin().await?;
-        let rows =
-            q("SELECT * FROM upstream_services WHERE upstream = $1").bind(upstream.as_str()).all(&mut tx).await?;
-        let mut held: BTreeMap<String, ListingRecord> = BTreeMap::new();
-        for row in &rows {
-            let listing = read_listing(row)?;
-            held.insert(listing.service.clone(), listing);
-        }
-        let mut changed = Vec::new();
-        for listing in listings {
-            if held.remove(&listing.service).as_ref() != Some(listing) {
-                changed.push(listing.clone());
-            }
-        }
-        changed.extend(held.into_values().filter(|l| l.present).map(|l| ListingRecord { present: false, ..l }));
-        tables::UPSTREAM_SERVICES.write(&mut tx, &changed).await?;
         let text = "INSERT INTO upstream_state (upstream, catalogue_at, catalogue_fault) VALUES ($1, $2, NULL)
                     ON CONFLICT (upstream) DO UPDATE SET catalogue_at = excluded.catalogue_at, catalogue_fault = NULL";
         q(text).bind(upstream.as_str()).bind(now.millis()).run(&mut tx).await?;
         Self::touch(&mut tx, "catalogue").await?;
         tx.commit().await
+    }
+
+    /// What of `listings` is not held as it stands there, and what is held and no longer listed, by service.
+    async fn changed_listings(
+        &self,
+        upstream: &UpstreamId,
+        listings: &[ListingRecord],
+    ) -> Result<Vec<ListingRecord>, StoreError> {
+        let text = "SELECT * FROM upstream_services WHERE upstream = $1";
+        let mut held: BTreeMap<String, ListingRecord> = BTreeMap::new();
+        for row in &q(text).bind(upstream.as_str()).all(&*self.db).await? {
+            let listing = read_listing(row)?;
+            held.insert(listing.service.clone(), listing);
+        }
+        let mut changed: BTreeMap<String, ListingRecord> = BTreeMap::new();
+        for listing in listings {
+            if held.remove(&listing.service).as_ref() != Some(listing) {
+                changed.insert(listing.service.clone(), listing.clone());
+            }
+        }
+        let gone = held.into_iter().filter(|(_, listing)| listing.present);
+        changed.extend(gone.map(|(service, listing)| (service, ListingRecord { present: false, ..listing })));
+        Ok(changed.into_values().collect())
     }
 
     /// Notes that a catalogue (or else a balance) could not be read; what was known before stays.
@@ -324,6 +334,14 @@ impl Store {
         tables::NEW_DUE.write(&mut tx, due).await?;
         tx.commit().await
     }
+}
+
+/// Reads many rows on a thread of its own, so that no customer's call waits on this one until it is done.
+async fn aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    // It is given up only when the process ends.
+    tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Busy))
 }
 
 /// The row that a sealed upstream key belongs to.
@@ -361,54 +379,6 @@ fn read_listing(row: &Row) -> Result<ListingRecord, StoreError> {
         cancel: row.get("cancel")?,
         dripfeed: row.get("dripfeed")?,
         present: row.get("present")?,
-    })
-}
-
-fn read_service(row: &Row) -> Result<ServiceRecord, StoreError> {
-    let label: String = row.get("service_type")?;
-    let rate: Option<i64> = row.get("rate")?;
-    let markup: Option<Decimal> = row.parse_opt("markup_percent")?;
-    let price = match (rate, markup) {
-        (Some(rate), _) => SellPrice::Rate(Micros::new(rate)),
-        (None, markup) => SellPrice::Markup(markup.unwrap_or_default()),
-    };
-    Ok(ServiceRecord {
-        id: ServiceId(row.get("id")?),
-        name: row.get("name")?,
-        category: row.get("category")?,
-        service_type: ServiceType::from_label(&label).ok_or_else(|| StoreError::corrupt("service_type", &label))?,
-        price,
-        min: row.count("min")?,
-        max: row.count("max")?,
-        refill: row.get("refill")?,
-        cancel: row.get("cancel")?,
-        dripfeed: row.get("dripfeed")?,
-        enabled: row.get("enabled")?,
-        description: row.get("description")?,
-        offers: Vec::new(),
-    })
-}
-
-fn read_offer(row: &Row) -> Result<OfferRecord, StoreError> {
-    Ok(OfferRecord {
-        upstream: row.parse("upstream")?,
-        service: row.get("upstream_service")?,
-        enabled: row.get("enabled")?,
-        params: row.json("params")?,
-    })
-}
-
-/// A service's row, for the set that writes it.
-pub(crate) fn service_json(position: usize, service: &ServiceRecord) -> Value {
-    let (rate, markup) = match service.price {
-        SellPrice::Rate(rate) => (Some(rate), None),
-        SellPrice::Markup(markup) => (None, Some(markup.to_string())),
-    };
-    json!({
-        "id": service.id, "position": position, "name": service.name, "category": service.category,
-        "service_type": service.service_type.label(), "rate": rate, "markup_percent": markup, "min": service.min,
-        "max": service.max, "refill": service.refill, "cancel": service.cancel, "dripfeed": service.dripfeed,
-        "enabled": service.enabled, "description": service.description,
     })
 }
 

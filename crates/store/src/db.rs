@@ -34,19 +34,28 @@ pub enum Engine {
 
 impl Engine {
     /// The statement in this engine's words: `{ids}` and `{texts}` are the members of the JSON array `$1`, `{lock}` locks
-    /// the rows that are read for the rest of the transaction, `{skip}` does so and leaves out those locked by others.
+    /// the rows that are read for the rest of the transaction, `{skip}` does so and leaves out those locked by others,
+    /// `{clock}` is the database's own time in Unix milliseconds.
     pub(crate) fn text(self, sql: &str) -> String {
-        let (ids, texts, lock, skip) = match self {
+        let (ids, texts, lock, skip, clock) = match self {
             // A SQLite transaction that writes holds the only write lock there is.
-            Self::Sqlite => ("(SELECT value FROM json_each($1))", "(SELECT value FROM json_each($1))", "", ""),
+            Self::Sqlite => (
+                "(SELECT value FROM json_each($1))",
+                "(SELECT value FROM json_each($1))",
+                "",
+                "",
+                "CAST(unixepoch('now', 'subsec') * 1000 AS BIGINT)",
+            ),
             Self::Postgres => (
                 "(SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1))",
                 "(SELECT value FROM jsonb_array_elements_text($1))",
                 "FOR UPDATE",
                 "FOR UPDATE SKIP LOCKED",
+                "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
             ),
         };
-        sql.replace("{ids}", ids).replace("{texts}", texts).replace("{lock}", lock).replace("{skip}", skip)
+        let sql = sql.replace("{ids}", ids).replace("{texts}", texts).replace("{clock}", clock);
+        sql.replace("{lock}", lock).replace("{skip}", skip)
     }
 }
 
@@ -89,6 +98,8 @@ impl Db {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            // Without it REPLACE would rewrite history behind the back of the triggers that keep it.
+            .pragma("recursive_triggers", "ON")
             .journal_mode(SqliteJournalMode::Wal)
             // Money: a commit that was answered survives a power cut.
             .synchronous(SqliteSynchronous::Full);
@@ -124,6 +135,16 @@ impl Db {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that only reads: everything in it is seen as it was at one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
         })
     }
 

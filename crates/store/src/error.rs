@@ -66,10 +66,16 @@ impl StoreError {
         }
     }
 
+    /// Whether another process holds the lock on the SQLite file for longer than we wait.
+    pub(crate) fn is_locked(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("5" | "261" | "517"))
+    }
+
     /// Whether the same work may succeed when it is done again at once: somebody else was quicker, or held a lock.
     pub(crate) fn is_conflict(&self) -> bool {
         let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
-        // 40001, 40P01: serialisation and deadlock on Postgres; 5, 517: SQLite's busy ones.
-        error.is_unique_violation() || matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517" | "261"))
+        // 40001, 40P01: serialisation and deadlock on Postgres.
+        error.is_unique_violation() || matches!(error.code().as_deref(), Some("40001" | "40P01")) || self.is_locked()
     }
 }

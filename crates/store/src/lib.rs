@@ -7,15 +7,22 @@
 mod accounts;
 mod apply;
 mod catalogue;
+mod checkup;
 mod db;
+mod differences;
 mod error;
+mod import;
 mod journal;
 mod load;
 mod reads;
 mod rows;
 mod schema;
 mod secrets;
+mod services;
 mod sets;
+mod staging;
+#[cfg(test)]
+mod suite;
 mod tables;
 mod verify;
 mod work;
@@ -30,17 +37,19 @@ pub use catalogue::{
     CatalogueRows, CurrencyRecord, ListingRecord, OfferRecord, SellPrice, ServiceRecord, UpstreamKey, UpstreamRecord,
     UpstreamSettings, UpstreamStateRecord,
 };
+pub use checkup::Checkup;
 use db::Db;
 pub use db::Engine;
 pub use error::StoreError;
+pub use import::{Import, Imported};
 use interline_domain::Timestamp;
 pub use journal::{BalanceLine, JournalEntry, JournalLine, StatementLine, StatementOf};
 use moka::sync::Cache;
 pub use reads::{EventLine, OrderFilter, UpstreamBookLine};
-pub use rows::{AttemptRow, CaseRow, DueKind, DueRow, OrderRow, Tags};
+pub use rows::{AttemptRow, CaseRow, DueKind, DueRow, OrderRow, RefillRow, Tags};
 pub use secrets::{MasterKey, new_master_key};
 pub use verify::{Checked, Verified};
-pub use work::{Booked, FloorPassed, Needs, UpstreamBooks, Work, attempt_tags, order_tags};
+pub use work::{Booked, Move, Needs, UpstreamBooks, Work, attempt_tags, order_tags};
 pub use workers::{BootLock, UpstreamExposure};
 pub use writer::{GROUP_MAX, Lane, Operation, Writer};
 

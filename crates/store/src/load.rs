@@ -1,19 +1,22 @@
 //! Loading and locking what a group needs, in the one order that all writers keep: orders and attempts by id, then
 //! balances by name. Two nodes on one Postgres then never wait for each other in a circle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use interline_domain::{AccountId, AttemptId, Micros, OrderId, Timestamp, UpstreamId};
 use interline_ledger::{Account, LedgerAccount};
 use serde_json::json;
 
 use crate::{
-    db::{Tx, q},
+    db::{Row, Tx, q},
     error::StoreError,
-    rows::{AttemptRow, BalanceRow, CaseRow, OrderRow, time, time_opt},
+    rows::{AttemptRow, BalanceRow, CaseRow, OrderRow, RefillRow, time, time_opt},
     tables,
-    work::{Booked, Needs, UpstreamBooks, Work},
+    work::{Booked, Move, Needs, UpstreamBooks, Work},
 };
+
+/// Most claims that one reading settles; the next reading goes on.
+const CLAIMS_MAX: i64 = 100;
 
 impl Work {
     /// Everything but balances, which depend on what is found here.
@@ -25,6 +28,12 @@ impl Work {
                 let case = CaseRow::read(&row)?;
                 orders.extend(case.order_id);
                 self.cases.insert(case.id, case);
+            }
+        }
+        if !needs.refills.is_empty() {
+            let text = "SELECT DISTINCT order_id FROM refills WHERE id IN {ids}";
+            for row in q(text).bind(json!(needs.refills)).all(&mut *tx).await? {
+                orders.insert(OrderId(row.get("order_id")?));
             }
         }
         let named: Vec<AttemptId> = needs.attempts.iter().copied().collect();
@@ -39,8 +48,8 @@ impl Work {
                 self.upstream_orders.insert((upstream.clone(), order.clone()), AttemptId(row.get("id")?));
             }
         }
-        for (upstream, versions) in &needs.upstreams {
-            let mut books = load_upstream(tx, upstream, versions).await?;
+        for upstream in needs.upstreams.keys() {
+            let mut books = load_upstream(tx, upstream).await?;
             self.load_upstream_cases(tx, upstream).await?;
             let about = |case: &CaseRow| case.upstream.as_ref() == Some(upstream) && case.kind == "shortfall";
             books.shortfall_asked = self.cases.values().any(about);
@@ -66,6 +75,11 @@ impl Work {
         for row in q(text).bind(ids.clone()).all(&mut *tx).await? {
             let attempt = AttemptRow::read(&row)?;
             self.attempts.insert(attempt.id, attempt);
+        }
+        let text = "SELECT * FROM refills WHERE order_id IN {ids} ORDER BY id {lock}";
+        for row in q(text).bind(ids.clone()).all(&mut *tx).await? {
+            let refill = RefillRow::read(&row)?;
+            self.refills.insert(refill.id, refill);
         }
         let text = "SELECT * FROM cases WHERE resolved_at IS NULL AND order_id IN {ids} ORDER BY id";
         for row in q(text).bind(ids).all(&mut *tx).await? {
@@ -156,12 +170,11 @@ fn new_balance(account: &LedgerAccount) -> BalanceRow {
     BalanceRow { account: account.clone(), currency: account.currency, balance: Micros::ZERO, version: 0, floor }
 }
 
-async fn load_upstream(
-    tx: &mut Tx,
-    upstream: &UpstreamId,
-    versions: &BTreeMap<String, i64>,
-) -> Result<UpstreamBooks, StoreError> {
+async fn load_upstream(tx: &mut Tx, upstream: &UpstreamId) -> Result<UpstreamBooks, StoreError> {
     let mut books = UpstreamBooks::default();
+    // A row to lock, even before the first reading.
+    let text = "INSERT INTO upstream_state (upstream) VALUES ($1) ON CONFLICT (upstream) DO NOTHING";
+    q(text).bind(upstream.as_str()).run(&mut *tx).await?;
     let text = "SELECT * FROM upstream_state WHERE upstream = $1 {lock}";
     if let Some(row) = q(text).bind(upstream.as_str()).opt(&mut *tx).await? {
         let pair = |amount: &str, at: &str| -> Result<Option<(Micros, Timestamp)>, StoreError> {
@@ -171,28 +184,44 @@ async fn load_upstream(
         books.reading_at = time_opt(&row, "reading_at")?;
         books.excess = pair("excess", "excess_since")?;
     }
-    let text = "SELECT id FROM attempts WHERE upstream = $1 AND claim > 0 ORDER BY id";
-    for row in q(text).bind(upstream.as_str()).all(&mut *tx).await? {
+    let text = "SELECT id FROM attempts WHERE upstream = $1 AND claim > 0 ORDER BY id LIMIT $2";
+    for row in q(text).bind(upstream.as_str()).bind(CLAIMS_MAX).all(&mut *tx).await? {
         books.claims.push(AttemptId(row.get("id")?));
     }
-    let text = "SELECT CAST(COALESCE(SUM(reserve), 0) AS BIGINT) AS running FROM attempts WHERE upstream = $1 AND state = 'accepted'";
-    books.running_reserves = Micros::new(q(text).bind(upstream.as_str()).one(&mut *tx).await?.get("running")?);
+    let text = "SELECT CAST(COALESCE(SUM(reserve), 0) AS BIGINT) AS unread FROM attempts
+                WHERE upstream = $1 AND state = 'accepted' AND NOT charge_read";
+    books.unread_reserves = Micros::new(q(text).bind(upstream.as_str()).one(&mut *tx).await?.get("unread")?);
     books.suspense = (suspense(tx, upstream, "opening").await?, suspense(tx, upstream, "excess").await?);
-    for (account, version) in versions {
-        let text = "SELECT transaction_id, amount FROM entries WHERE account = $1 AND account_version > $2";
-        for row in q(text).bind(account.as_str()).bind(*version).all(&mut *tx).await? {
-            let name = account.parse().map_err(|_| StoreError::corrupt("account", account))?;
-            books.moves.push((row.get("transaction_id")?, name, Micros::new(row.get("amount")?)));
-        }
-    }
-    books.moves.sort_by_key(|m| m.0);
     Ok(books)
 }
 
 /// What of this upstream's money stands in suspense of that kind, as a positive amount.
 async fn suspense(tx: &mut Tx, upstream: &UpstreamId, kind: &str) -> Result<Micros, StoreError> {
-    let text = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total FROM entries
-                WHERE upstream = $1 AND account LIKE 'liabilities:suspense:' || $2 || ':%'";
+    let text = "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS total FROM upstreams u
+                JOIN entries e ON e.account = 'liabilities:suspense:' || $2 || ':' || u.currency AND e.upstream = u.id
+                WHERE u.id = $1";
     let row = q(text).bind(upstream.as_str()).bind(kind).one(tx).await?;
     Ok(-Micros::new(row.get("total")?))
+}
+
+impl Work {
+    /// How the balances of the upstreams moved since the versions that were named.
+    pub(crate) async fn load_moves(&mut self, tx: &mut Tx, needs: &Needs) -> Result<(), StoreError> {
+        for (upstream, versions) in &needs.upstreams {
+            for (account, version) in versions {
+                let text = "SELECT transaction_id, amount FROM entries WHERE account = $1 AND account_version > $2
+                            ORDER BY account_version";
+                let rows = q(text).bind(account.as_str()).bind(*version).all(&mut *tx).await?;
+                let name: LedgerAccount = account.parse().map_err(|_| StoreError::corrupt("account", account))?;
+                let read = |row: &Row| {
+                    Ok(Move { transaction: row.get("transaction_id")?, amount: Micros::new(row.get("amount")?) })
+                };
+                let moves = rows.iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+                if let Some(books) = self.upstreams.get_mut(upstream).filter(|_| !moves.is_empty()) {
+                    books.moves.insert(name, moves);
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use interline_domain::{AccountId, AttemptId, CaseId, Micros, OrderId, OrderStatus, Timestamp, UpstreamId};
+use interline_domain::{AccountId, AttemptId, CaseId, Micros, OrderId, OrderStatus, RefillId, Timestamp, UpstreamId};
+use interline_ledger::LedgerAccount;
 use serde_json::{Value, json};
 
 use crate::{
     Store,
     db::q,
     error::StoreError,
-    rows::{AttemptRow, CaseRow, OrderRow, time},
+    rows::{AttemptRow, CaseRow, OrderRow, RefillRow, time},
 };
 
 /// Which orders to list.
@@ -90,6 +91,14 @@ impl Store {
         q(text).bind(json!(orders)).all(&*self.db).await?.iter().map(AttemptRow::read).collect()
     }
 
+    /// Those of these refills that exist, with the customer of their order.
+    pub async fn refills(&self, ids: &[RefillId]) -> Result<Vec<(RefillRow, AccountId)>, StoreError> {
+        let text =
+            "SELECT r.*, o.account FROM refills r JOIN orders o ON o.id = r.order_id WHERE r.id IN {ids} ORDER BY r.id";
+        let rows = q(text).bind(json!(ids)).all(&*self.db).await?;
+        rows.iter().map(|row| Ok((RefillRow::read(row)?, row.parse("account")?))).collect()
+    }
+
     /// Those of these attempts that exist.
     pub async fn attempts(&self, ids: &[AttemptId]) -> Result<Vec<AttemptRow>, StoreError> {
         let text = "SELECT * FROM attempts WHERE id IN {ids} ORDER BY id";
@@ -142,12 +151,14 @@ impl Store {
         Ok(books)
     }
 
-    /// The versions of an upstream's stored balances now, and the balances.
-    pub async fn upstream_versions(&self, upstream: &UpstreamId) -> Result<BTreeMap<String, i64>, StoreError> {
-        let text = "SELECT account, version FROM balances
-                    WHERE account LIKE 'assets:upstream:' || $1 || ':%' OR account LIKE 'assets:committed:' || $1 || ':%'
-                    OR account LIKE 'assets:claims:' || $1 || ':%' OR account LIKE 'assets:disputed:' || $1 || ':%'";
-        let rows = q(text).bind(upstream.as_str()).all(&*self.db).await?;
-        rows.iter().map(|row| Ok((row.get("account")?, row.get("version")?))).collect()
+    /// The versions of these stored balances now; those that do not exist yet have version 0.
+    pub async fn balance_versions(&self, accounts: &[LedgerAccount]) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut versions: BTreeMap<String, i64> = accounts.iter().map(|account| (account.to_string(), 0)).collect();
+        let names: Vec<&String> = versions.keys().collect();
+        let text = "SELECT account, version FROM balances WHERE account IN {texts}";
+        for row in q(text).bind(json!(names)).all(&*self.db).await? {
+            versions.insert(row.get("account")?, row.get("version")?);
+        }
+        Ok(versions)
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use interline_domain::{
-    AccountId, AttemptId, AttemptState, CaseId, Currency, Micros, OrderId, OrderKind, OrderStatus, Progress, ServiceId,
-    Timestamp, UpstreamId,
+    AccountId, AttemptId, AttemptState, CaseId, Currency, Micros, OrderId, OrderKind, OrderStatus, Progress, RefillId,
+    RefillState, RefillStatus, ServiceId, Timestamp, UpstreamId,
 };
 use interline_ledger::LedgerAccount;
 use serde::{Serialize, Serializer};
@@ -125,6 +125,8 @@ pub struct AttemptRow {
     pub wip: Micros,
     /// The last charge that was booked while it ran (the reserve until one was).
     pub last_charge: Micros,
+    /// Whether the upstream's charge for it was ever read.
+    pub charge_read: bool,
     /// The cost that was booked at its end.
     pub cost: Option<Micros>,
     /// What `assets:claims` holds for it.
@@ -168,6 +170,7 @@ impl AttemptRow {
             reserve: Micros::new(row.get("reserve")?),
             wip: Micros::new(row.get("wip")?),
             last_charge: Micros::new(row.get("last_charge")?),
+            charge_read: row.get("charge_read")?,
             cost: row.get::<Option<i64>>("cost")?.map(Micros::new),
             claim: Micros::new(row.get("claim")?),
             postings: u32::try_from(row.get::<i64>("postings")?).unwrap_or(u32::MAX),
@@ -290,6 +293,58 @@ pub(crate) struct FindingRow {
     pub text: String,
 }
 
+/// A refill of an order.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefillRow {
+    /// Its id, as the customer knows it.
+    pub id: RefillId,
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt that delivered the order.
+    pub attempt_id: AttemptId,
+    /// Where.
+    pub upstream: UpstreamId,
+    /// Where it stands with us.
+    pub state: RefillState,
+    /// What customers see.
+    pub status: RefillStatus,
+    /// The upstream's id of the refill.
+    pub upstream_refill: Option<String>,
+    /// The boot that may write it to the wire.
+    pub owner: String,
+    /// Until when that boot may be waiting for the verdict.
+    pub lease_until: Timestamp,
+    /// Numbered postings so far.
+    pub postings: u32,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it came to its end.
+    pub ended_at: Option<Timestamp>,
+    /// Why it was rejected or is unknown.
+    pub reason: Option<String>,
+}
+
+impl RefillRow {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        let (state, status): (String, String) = (row.get("state")?, row.get("status")?);
+        Ok(Self {
+            id: RefillId(row.get("id")?),
+            order_id: OrderId(row.get("order_id")?),
+            attempt_id: AttemptId(row.get("attempt_id")?),
+            upstream: row.parse("upstream")?,
+            state: RefillState::from_name(&state).ok_or_else(|| StoreError::corrupt("state", &state))?,
+            status: RefillStatus::parse(&status).ok_or_else(|| StoreError::corrupt("status", &status))?,
+            upstream_refill: row.get("upstream_refill")?,
+            owner: row.get("owner")?,
+            lease_until: time(row, "lease_until")?,
+            postings: u32::try_from(row.get::<i64>("postings")?).unwrap_or(u32::MAX),
+            created_at: time(row, "created_at")?,
+            ended_at: time_opt(row, "ended_at")?,
+            reason: row.get("reason")?,
+        })
+    }
+}
+
 /// A question to a person.
 #[derive(Debug, Clone, Serialize)]
 pub struct CaseRow {
@@ -363,6 +418,8 @@ pub enum DueKind {
     Status,
     /// Ask an upstream to cancel an order.
     Cancel,
+    /// Ask an upstream how a refill stands.
+    Refill,
     /// Read an upstream's catalogue.
     Catalogue,
     /// Read an upstream's balance.
@@ -370,11 +427,15 @@ pub enum DueKind {
 }
 
 impl DueKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [Self::Status, Self::Cancel, Self::Refill, Self::Catalogue, Self::Balance];
+
     /// The name it is stored under.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Cancel => "cancel",
+            Self::Refill => "refill",
             Self::Catalogue => "catalogue",
             Self::Balance => "balance",
         }

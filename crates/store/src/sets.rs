@@ -88,3 +88,21 @@ fn postgres_type(kind: Kind) -> &'static str {
         Kind::Json => "JSONB",
     }
 }
+
+/// The statement that puts the due rows of the JSON array `$1`, of kind `$2`, to another time: those that are still held
+/// under the lease they carry.
+pub(crate) const fn put_off_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "UPDATE due SET due_at = json_extract(given.value, '$.due_at'),
+                 interval_ms = json_extract(given.value, '$.interval_ms'), lease_until = 0
+             FROM json_each($1) AS given WHERE due.kind = $2 AND due.subject = json_extract(given.value, '$.subject')
+             AND due.lease_until = json_extract(given.value, '$.lease_until')"
+        }
+        Engine::Postgres => {
+            "UPDATE due SET due_at = given.due_at, interval_ms = given.interval_ms, lease_until = 0
+             FROM jsonb_to_recordset($1) AS given(subject TEXT, due_at BIGINT, interval_ms BIGINT, lease_until BIGINT)
+             WHERE due.kind = $2 AND due.subject = given.subject AND due.lease_until = given.lease_until"
+        }
+    }
+}

@@ -54,6 +54,7 @@ pub(crate) const ATTEMPTS: Table = Table {
         ("reserve", Int),
         ("wip", Int),
         ("last_charge", Int),
+        ("charge_read", Bool),
         ("cost", Int),
         ("claim", Int),
         ("postings", Int),
@@ -74,6 +75,7 @@ pub(crate) const ATTEMPTS: Table = Table {
         "upstream_order",
         "wip",
         "last_charge",
+        "charge_read",
         "cost",
         "claim",
         "postings",
@@ -125,6 +127,27 @@ pub(crate) const ENTRIES: Table = Table {
     ],
     key: &["id"],
     present: Present::Fails,
+};
+
+pub(crate) const REFILLS: Table = Table {
+    name: "refills",
+    columns: &[
+        ("id", Int),
+        ("order_id", Int),
+        ("attempt_id", Int),
+        ("upstream", Text),
+        ("state", Text),
+        ("status", Text),
+        ("upstream_refill", Text),
+        ("owner", Text),
+        ("lease_until", Int),
+        ("postings", Int),
+        ("created_at", Int),
+        ("ended_at", Int),
+        ("reason", Text),
+    ],
+    key: &["id"],
+    present: Present::Takes(&["state", "status", "upstream_refill", "postings", "ended_at", "reason"]),
 };
 
 pub(crate) const EVENTS: Table = Table {
@@ -267,10 +290,25 @@ pub(crate) const UPSTREAM_SERVICES: Table = Table {
     ]),
 };
 
+pub(crate) const CURRENCIES: Table = Table {
+    name: "currencies",
+    columns: &[("code", Text), ("rate", Text), ("updated_at", Int)],
+    key: &["code"],
+    present: Present::Takes(&["rate", "updated_at"]),
+};
+
+pub(crate) const ACCOUNTS: Table = Table {
+    name: "accounts",
+    columns: &[("id", Text), ("currency", Text), ("discount_percent", Text), ("enabled", Bool), ("created_at", Int)],
+    key: &["id"],
+    present: Present::Takes(&["discount_percent"]),
+};
+
 pub(crate) const SERVICES: Table = Table {
     name: "services",
     columns: &[
         ("id", Int),
+        ("generation", Int),
         ("position", Int),
         ("name", Text),
         ("category", Text),
@@ -285,47 +323,35 @@ pub(crate) const SERVICES: Table = Table {
         ("enabled", Bool),
         ("description", Text),
     ],
-    key: &["id"],
-    present: Present::Takes(&[
-        "position",
-        "name",
-        "category",
-        "service_type",
-        "rate",
-        "markup_percent",
-        "min",
-        "max",
-        "refill",
-        "cancel",
-        "dripfeed",
-        "enabled",
-        "description",
-    ]),
+    key: &["id", "generation"],
+    present: Present::Fails,
 };
 
 pub(crate) const OFFERS: Table = Table {
     name: "offers",
     columns: &[
         ("service", Int),
+        ("generation", Int),
         ("position", Int),
         ("upstream", Text),
         ("upstream_service", Text),
         ("enabled", Bool),
         ("params", Json),
     ],
-    key: &["service", "position"],
+    key: &["service", "generation", "position"],
     present: Present::Fails,
 };
 
 /// Every table that sets are written to, for the test that prepares their statements on both engines.
 #[cfg(test)]
-pub(crate) const ALL: [&Table; 18] = [
+pub(crate) const ALL: [&Table; 21] = [
     &ORDERS,
     &ATTEMPTS,
     &BALANCES,
     &NEW_BALANCES,
     &TRANSACTIONS,
     &ENTRIES,
+    &REFILLS,
     &EVENTS,
     &FINDINGS,
     &CASES,
@@ -333,6 +359,8 @@ pub(crate) const ALL: [&Table; 18] = [
     &RECENT_ORDERS,
     &RECENT_ORDERS_NEW,
     &NEW_DUE,
+    &CURRENCIES,
+    &ACCOUNTS,
     &SERVICES,
     &OFFERS,
     &READINGS,

@@ -71,8 +71,9 @@ impl Store {
             for row in &rows {
                 let (charge, given) = (Micros::new(row.get("charge")?), Micros::new(row.get("refund")?));
                 let quantity = row.count("quantity")?;
-                let remains = row.count("remains")?.min(quantity);
-                if quantity == 0 || given != refund(charge, remains, quantity) {
+                let remains = row.get::<Option<i64>>("remains")?.and_then(|n| u64::try_from(n).ok());
+                let sound = remains.filter(|left| *left <= quantity && quantity > 0 && !charge.is_negative());
+                if sound.is_none_or(|left| given != refund(charge, left, quantity)) {
                     wrong.push(format!("order {}", row.get::<i64>("id")?));
                 }
             }
@@ -126,6 +127,8 @@ const QUERIES: &[(u8, &str)] = &[
               AND b.account = 'assets:disputed:' || a.upstream || ':' || a.currency), 0)"),
     (10, "SELECT b.account AS example FROM balances b WHERE b.account LIKE 'assets:claims:%' AND b.balance <>
              COALESCE((SELECT SUM(a.claim) FROM attempts a WHERE b.account = 'assets:claims:' || a.upstream || ':' || a.currency), 0)"),
+    (10, "SELECT 'attempt ' || CAST(a.id AS TEXT) AS example FROM attempts a WHERE a.claim <> 0 AND NOT EXISTS (
+             SELECT 1 FROM balances b WHERE b.account = 'assets:claims:' || a.upstream || ':' || a.currency)"),
     (10, "SELECT 'attempt ' || CAST(a.id AS TEXT) AS example FROM attempts a LEFT JOIN (
              SELECT attempt_id, SUM(amount) AS held FROM entries WHERE account LIKE 'assets:wip:%' GROUP BY attempt_id) w
          ON w.attempt_id = a.id WHERE COALESCE(w.held, 0) <> a.wip OR (a.wip <> 0 AND a.state <> 'accepted')"),
@@ -145,7 +148,12 @@ const QUERIES: &[(u8, &str)] = &[
     (15, "SELECT 'attempt ' || CAST(a.id AS TEXT) || ' ' || a.state AS example FROM attempts a
          WHERE a.state IN ('unknown', 'disputed')
          AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.attempt_id = a.id AND c.resolved_at IS NULL)"),
-    (15, "SELECT e.upstream || ' ' || e.account AS example FROM entries e WHERE e.account LIKE 'liabilities:suspense:%'
+    (
+        15,
+        "SELECT 'refill ' || CAST(r.id AS TEXT) AS example FROM refills r WHERE r.state = 'unknown' AND NOT EXISTS (
+             SELECT 1 FROM cases c WHERE c.order_id = r.order_id AND c.kind = 'refill-unknown' AND c.resolved_at IS NULL)",
+    ),
+    (15, "SELECT COALESCE(e.upstream, '?') || ' ' || e.account AS example FROM entries e WHERE e.account LIKE 'liabilities:suspense:%'
          AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.upstream = e.upstream AND c.kind LIKE 'suspense%' AND c.resolved_at IS NULL)
          GROUP BY e.upstream, e.account HAVING SUM(e.amount) <> 0"),
 ];

@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use interline_domain::{AccountId, AttemptId, CaseId, Currency, Micros, OrderId, ServiceId, Timestamp, UpstreamId};
+use interline_domain::{
+    AccountId, AttemptId, CaseId, Currency, Micros, OrderId, RefillId, ServiceId, Timestamp, UpstreamId,
+};
 use interline_ledger::{Account, Fx, LedgerAccount, Posting};
 use serde_json::{Value, json};
 
 use crate::rows::{
-    AttemptRow, BalanceRow, CaseRow, DueKind, DueRow, EntryRow, EventRow, FindingRow, OrderRow, Tags, TransactionRow,
+    AttemptRow, BalanceRow, CaseRow, DueKind, DueRow, EntryRow, EventRow, FindingRow, OrderRow, RefillRow, Tags,
+    TransactionRow,
 };
 
 /// The rows that an operation reads or changes; it sees no others.
@@ -30,6 +33,12 @@ pub struct Needs {
     pub recent: BTreeSet<(AccountId, String)>,
     /// Cases.
     pub cases: BTreeSet<CaseId>,
+    /// Refills, whose orders are then loaded.
+    pub refills: BTreeSet<RefillId>,
+    /// Ids of postings and events beyond the usual few.
+    pub row_ids: i64,
+    /// How many refills it may ask for.
+    pub new_refills: i64,
     /// How many orders it may place.
     pub new_orders: i64,
 }
@@ -54,24 +63,29 @@ pub struct UpstreamBooks {
     pub claims: Vec<AttemptId>,
     /// What of this upstream's money still stands in suspense (opening, excess), as positive amounts.
     pub suspense: (Micros, Micros),
-    /// Stored balances of this upstream that moved since the versions that were named: transaction, account, amount, in
-    /// order.
-    pub moves: Vec<(i64, LedgerAccount, Micros)>,
-    /// Reserves of the attempts that run there: their true charge may differ from what is booked.
-    pub running_reserves: Micros,
+    /// How the stored balances of this upstream moved since the versions that were named, account by account, in order.
+    pub moves: BTreeMap<LedgerAccount, Vec<Move>>,
+    /// Reserves of the attempts that run there and whose charge was not read yet: it may differ from what is booked.
+    pub unread_reserves: Micros,
     /// Whether a person was asked about a shortfall and has not answered.
     pub shortfall_asked: bool,
 }
 
-/// A wallet would pass its floor.
+/// One movement of a stored balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FloorPassed;
+pub struct Move {
+    /// The transaction it belongs to.
+    pub transaction: i64,
+    /// How much, debit positive.
+    pub amount: Micros,
+}
 
 /// The rows of a group, and what is to be written.
 #[derive(Debug, Default)]
 pub struct Work {
     pub(crate) orders: BTreeMap<OrderId, OrderRow>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
+    pub(crate) refills: BTreeMap<RefillId, RefillRow>,
     pub(crate) cases: BTreeMap<CaseId, CaseRow>,
     pub(crate) balances: BTreeMap<String, BalanceRow>,
     pub(crate) booked: HashMap<String, Booked>,
@@ -86,6 +100,7 @@ pub struct Work {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Ids {
     pub(crate) orders: IdBlock,
+    pub(crate) refills: IdBlock,
     pub(crate) cases: IdBlock,
     pub(crate) rows: IdBlock,
 }
@@ -114,6 +129,7 @@ impl IdBlock {
 pub(crate) struct Writes {
     pub(crate) orders: BTreeSet<OrderId>,
     pub(crate) attempts: BTreeSet<AttemptId>,
+    pub(crate) refills: BTreeSet<RefillId>,
     pub(crate) cases: BTreeSet<CaseId>,
     pub(crate) balances: BTreeSet<String>,
     pub(crate) transactions: Vec<TransactionRow>,
@@ -183,6 +199,34 @@ impl Work {
         self.attempts.insert(attempt.id, attempt);
     }
 
+    /// Every refill of the order, oldest first.
+    pub fn refills_of(&self, order: OrderId) -> impl DoubleEndedIterator<Item = &RefillRow> {
+        self.refills.values().filter(move |r| r.order_id == order)
+    }
+
+    /// The refill, if it or its order was named.
+    pub fn refill(&self, id: RefillId) -> Option<&RefillRow> {
+        self.refills.get(&id)
+    }
+
+    /// The refill, to be changed.
+    pub fn refill_mut(&mut self, id: RefillId) -> Option<&mut RefillRow> {
+        let refill = self.refills.get_mut(&id)?;
+        self.writes.refills.insert(id);
+        Some(refill)
+    }
+
+    /// The next refill id.
+    pub fn next_refill_id(&mut self) -> RefillId {
+        RefillId(self.ids.refills.take())
+    }
+
+    /// A new refill.
+    pub fn add_refill(&mut self, refill: RefillRow) {
+        self.writes.refills.insert(refill.id);
+        self.refills.insert(refill.id, refill);
+    }
+
     /// The attempt that holds this upstream order, if that pair was named and is in the books.
     pub fn holder_of(&self, upstream: &UpstreamId, upstream_order: &str) -> Option<AttemptId> {
         self.upstream_orders.get(&(upstream.clone(), upstream_order.to_owned())).copied()
@@ -249,6 +293,7 @@ impl Work {
         let mut entries = Vec::with_capacity(posting.entries.len());
         for entry in &posting.entries {
             let stored = self.move_balance(&entry.account, entry.amount);
+            self.note_move(transaction_id, &entry.account, entry.amount);
             entries.push((entry.account.clone(), entry.amount));
             self.writes.entries.push(EntryRow {
                 id: self.ids.rows.take(),
@@ -263,6 +308,18 @@ impl Work {
             });
         }
         self.booked.insert(posting.key.clone(), Booked { entries });
+    }
+
+    /// Whoever reads an upstream's balance later in this group has to know what moved it.
+    fn note_move(&mut self, transaction: i64, account: &LedgerAccount, amount: Micros) {
+        let (Account::Upstream(id) | Account::Committed(id) | Account::Claims(id) | Account::Disputed(id)) =
+            &account.account
+        else {
+            return;
+        };
+        if let Some(books) = self.upstreams.get_mut(id) {
+            books.moves.entry(account.clone()).or_default().push(Move { transaction, amount });
+        }
     }
 
     /// Moves a stored balance; returns its new version, the balance after and its floor.

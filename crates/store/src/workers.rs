@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, fs::File};
 
-use interline_domain::{AttemptId, Micros, Timestamp, UpstreamId};
+use interline_domain::{AttemptId, Micros, RefillId, Timestamp, UpstreamId};
 
 use crate::{
     Store,
     db::{Db, q},
     error::StoreError,
     rows::{DueKind, DueRow, time, time_opt},
+    sets::put_off_sql,
 };
 
 /// Kept for as long as `serve` runs on a SQLite file; the operating system gives it up when the process dies.
@@ -55,13 +56,23 @@ impl Store {
         q(text).bind(boot).bind(now.millis()).run(&*self.db).await.map(drop)
     }
 
-    /// Attempts that were being sent by nobody who can still answer for them: on SQLite those of every other boot, on
-    /// Postgres those whose lease is over.
-    pub async fn orphaned_sends(&self, boot: &str, now: Timestamp) -> Result<Vec<AttemptId>, StoreError> {
+    /// Attempts that were being sent by nobody who can still answer for them, with the number they were sent under: those
+    /// whose lease is over and, on SQLite, where only one `serve` runs, those of every other boot.
+    pub async fn orphaned_sends(&self, boot: &str, now: Timestamp) -> Result<Vec<(AttemptId, i64)>, StoreError> {
         let other_boots = matches!(&*self.db, Db::Sqlite { .. });
-        let text = "SELECT id FROM attempts WHERE state = 'sending' AND owner <> $1 AND ($2 OR lease_until < $3) ORDER BY id LIMIT 500";
+        let text = "SELECT id, send_number FROM attempts
+                    WHERE state = 'sending' AND (($2 AND owner <> $1) OR lease_until < $3) ORDER BY id LIMIT 500";
         let rows = q(text).bind(boot).bind(other_boots).bind(now.millis()).all(&*self.db).await?;
-        rows.iter().map(|row| row.get("id").map(AttemptId)).collect()
+        rows.iter().map(|row| Ok((AttemptId(row.get("id")?), row.get("send_number")?))).collect()
+    }
+
+    /// Refills that were being sent by nobody who can still answer for them, as [`Self::orphaned_sends`].
+    pub async fn orphaned_refills(&self, boot: &str, now: Timestamp) -> Result<Vec<RefillId>, StoreError> {
+        let other_boots = matches!(&*self.db, Db::Sqlite { .. });
+        let text = "SELECT id FROM refills
+                    WHERE state = 'sending' AND (($2 AND owner <> $1) OR lease_until < $3) ORDER BY id LIMIT 500";
+        let rows = q(text).bind(boot).bind(other_boots).bind(now.millis()).all(&*self.db).await?;
+        rows.iter().map(|row| row.get("id").map(RefillId)).collect()
     }
 
     /// Attempts that wait to be sent at an upstream, oldest first. With `one_per_target`, those whose target has another
@@ -121,9 +132,11 @@ impl Store {
         lease_until: Timestamp,
         limit: i64,
     ) -> Result<Vec<DueRow>, StoreError> {
-        let text = "UPDATE due SET lease_until = $1 WHERE kind = $2 AND subject IN (
+        // Picked once and for all: a planner that looks again for every row would take more than the limit.
+        let text = "WITH picked AS MATERIALIZED (
                         SELECT subject FROM due WHERE kind = $2 AND upstream = $3 AND due_at <= $4 AND lease_until <= $4
                         ORDER BY due_at LIMIT $5 {skip})
+                    UPDATE due SET lease_until = $1 WHERE kind = $2 AND subject IN (SELECT subject FROM picked)
                     RETURNING subject, due_at, interval_ms";
         let rows = q(text)
             .bind(lease_until.millis())
@@ -154,8 +167,8 @@ impl Store {
         rows.iter().map(|row| Ok((row.parse("upstream")?, time(row, "first")?))).collect()
     }
 
-    /// Puts a piece of work that is on the list to another time, and gives up its lease.
-    pub async fn put_off(
+    /// Puts a piece of work that is on the list to another time, whoever does it now.
+    pub async fn reschedule(
         &self,
         kind: DueKind,
         subject: &str,
@@ -163,7 +176,30 @@ impl Store {
         interval_ms: i64,
     ) -> Result<(), StoreError> {
         let text = "UPDATE due SET due_at = $1, interval_ms = $2, lease_until = 0 WHERE kind = $3 AND subject = $4";
-        q(text).bind(due_at.millis()).bind(interval_ms).bind(kind.name()).bind(subject).run(&*self.db).await.map(drop)
+        let update = q(text).bind(due_at.millis()).bind(interval_ms).bind(kind.name()).bind(subject);
+        update.run(&*self.db).await.map(drop)
+    }
+
+    /// Puts off work that was taken under the lease that the rows carry. What was taken off the list meanwhile, or put to
+    /// another time by somebody else, stays so.
+    pub async fn put_off(&self, kind: DueKind, rows: &[DueRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let text = put_off_sql(self.db.engine());
+        q(text).bind(serde_json::json!(rows)).bind(kind.name()).run(&*self.db).await.map(drop)
+    }
+
+    /// Takes work off the list that was taken under the lease that the row carries.
+    pub async fn drop_due(&self, row: &DueRow) -> Result<(), StoreError> {
+        let text = "DELETE FROM due WHERE kind = $1 AND subject = $2 AND lease_until = $3";
+        let delete = q(text).bind(row.kind.name()).bind(row.subject.as_str()).bind(row.lease_until.millis());
+        delete.run(&*self.db).await.map(drop)
+    }
+
+    /// Forgets the duplicate windows that are over.
+    pub async fn forget_recent(&self, now: Timestamp) -> Result<(), StoreError> {
+        q("DELETE FROM recent_orders WHERE until < $1").bind(now.millis()).run(&*self.db).await.map(drop)
     }
 
     /// How exposed we are at each upstream.

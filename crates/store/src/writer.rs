@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,11 +31,13 @@ pub(crate) const QUEUE_MAX: usize = 4_096;
 const ORDER_IDS: i64 = 64;
 /// Ids of attempts, postings and events set aside at a time.
 const ROW_IDS: i64 = 8_192;
-/// Most ids of each kind that one operation may use.
-const ROW_IDS_PER_OPERATION: i64 = 512;
+/// Most ids of each kind that one operation may use, unless it names more in its needs.
+const ROW_IDS_PER_OPERATION: i64 = 64;
 const CASE_IDS_PER_OPERATION: i64 = 4;
 /// How often a whole group is tried again when somebody else was quicker.
 const CONFLICTS_MAX: u32 = 5;
+/// How long the statements of a group, and its commit, may take each.
+const GROUP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a commit without an acknowledgement is asked after.
 const READ_BACK_MAX: Duration = Duration::from_mins(1);
 
@@ -78,6 +81,11 @@ impl Writer {
         let task = Loop { db, ids: Ids::default() };
         let handle = tokio::spawn(task.run(customer_lane, background_lane));
         (Self { customers, background }, handle)
+    }
+
+    /// Whether the writer takes operations; once it does not, it never will again.
+    pub fn is_alive(&self) -> bool {
+        !self.customers.is_closed()
     }
 
     /// Hands an operation over and waits until it is durable.
@@ -170,13 +178,18 @@ impl Loop {
             let mut outcome = self.commit(&mut group).await;
             for _ in 0..CONFLICTS_MAX {
                 match &outcome {
+                    // A lock was already waited for; once more is enough.
+                    Err(error) if error.is_locked() => {
+                        outcome = self.commit(&mut group).await;
+                        break;
+                    }
                     Err(error) if error.is_conflict() => outcome = self.commit(&mut group).await,
                     _ => break,
                 }
             }
             match outcome {
                 Ok(()) => group.into_iter().for_each(|item| item.answer(Ok(()))),
-                Err(error) if group.len() == 1 || error.is_away() => fail(group, error),
+                Err(error) if group.len() == 1 || error.is_away() || error.is_locked() => fail(group, error),
                 Err(error) => {
                     tracing::debug!(operations = group.len(), %error, "a group failed and is done again in halves");
                     let later = group.split_off(group.len() / 2);
@@ -192,26 +205,42 @@ impl Loop {
         for item in group.iter() {
             item.needs(&mut needs);
         }
-        self.set_ids_aside(group.len(), needs.new_orders).await?;
+        self.set_ids_aside(group.len(), &needs).await?;
+        let prepared = tokio::time::timeout(GROUP_TIMEOUT, self.prepare(group, &needs));
+        let (tx, witness) = prepared.await.map_err(|_| StoreError::Busy)??;
+        match tokio::time::timeout(GROUP_TIMEOUT, tx.commit()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => self.read_back(witness, error).await,
+            Err(_) => self.read_back(witness, StoreError::Busy).await,
+        }
+    }
+
+    /// Everything of a group but its commit.
+    async fn prepare(&mut self, group: &mut Group, needs: &Needs) -> Result<(Tx, Option<Witness>), StoreError> {
         let mut tx = self.db.begin().await?;
         let mut work = Work { ids: self.ids.clone(), ..Work::default() };
-        work.load(&mut tx, &needs).await?;
+        work.load(&mut tx, needs).await?;
         let mut accounts = BTreeSet::new();
         for item in group.iter() {
             item.accounts(&work, &mut accounts);
         }
         work.load_balances(&mut tx, &accounts).await?;
-        for item in group.iter_mut() {
-            item.decide(&mut work);
-        }
+        // After the balances are locked: what moved them until then is all there.
+        work.load_moves(&mut tx, needs).await?;
+        // An assertion of the books that fails must fail its operation and not the writer: done again in halves, the one
+        // that broke it fails alone.
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            for item in group.iter_mut() {
+                item.decide(&mut work);
+            }
+        }));
         // Never handed out again, even if this group is rolled back: a reader may have seen them.
         self.ids = work.ids.clone();
+        decided.map_err(|_| {
+            StoreError::Refused("an operation broke a rule of the books; nothing of it was kept".to_owned())
+        })?;
         work.store(&mut tx).await?;
-        let witness = Witness::of(&work.writes);
-        match tx.commit().await {
-            Ok(()) => Ok(()),
-            Err(error) => self.read_back(witness, error).await,
-        }
+        Ok((tx, Witness::of(&work.writes)))
     }
 
     /// A commit without an acknowledgement may have happened. One row of it tells about all of it.
@@ -229,15 +258,17 @@ impl Loop {
         }
     }
 
-    async fn set_ids_aside(&mut self, operations: usize, new_orders: i64) -> Result<(), StoreError> {
+    async fn set_ids_aside(&mut self, operations: usize, needs: &Needs) -> Result<(), StoreError> {
         let operations = i64::try_from(operations).unwrap_or(i64::MAX / ROW_IDS_PER_OPERATION);
         for (block, name, needed, at_a_time) in [
-            (&mut self.ids.orders, "orders", new_orders, ORDER_IDS),
+            (&mut self.ids.orders, "orders", needs.new_orders, ORDER_IDS),
+            (&mut self.ids.refills, "refills", needs.new_refills, ORDER_IDS),
             (&mut self.ids.cases, "cases", operations * CASE_IDS_PER_OPERATION, 0),
-            (&mut self.ids.rows, "rows", operations * ROW_IDS_PER_OPERATION, ROW_IDS),
+            (&mut self.ids.rows, "rows", operations * ROW_IDS_PER_OPERATION + needs.row_ids, ROW_IDS),
         ] {
             if block.left() < needed {
-                *block = set_aside(&self.db, name, at_a_time.max(needed)).await?;
+                // A few groups' worth, so that not every large group pays a commit for its ids.
+                *block = set_aside(&self.db, name, at_a_time.max(needed * 4)).await?;
             }
         }
         Ok(())
@@ -276,12 +307,18 @@ impl Witness {
         transaction.or_else(|| writes.events.first().map(|e| Self { table: "events", id: e.id }))
     }
 
+    /// Looks by trying to insert its twin, which waits for a commit that is still under way; a plain read would not.
     async fn is_there(&self, db: &Db) -> Result<bool, StoreError> {
         let text = match self.table {
-            "transactions" => "SELECT id FROM transactions WHERE id = $1",
-            _ => "SELECT id FROM events WHERE id = $1",
+            "transactions" => {
+                "INSERT INTO transactions (id, key, posted_at, effective_at) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING"
+            }
+            _ => "INSERT INTO events (id, kind, text, at) VALUES ($1, 'probe', $2, 0) ON CONFLICT DO NOTHING",
         };
-        Ok(q(text).bind(self.id).opt(db).await?.is_some())
+        let mut tx = db.begin().await?;
+        let free = q(text).bind(self.id).bind(format!("probe:{}", self.id)).run(&mut tx).await? == 1;
+        tx.rollback().await?;
+        Ok(!free)
     }
 }
 
@@ -291,8 +328,12 @@ impl Work {
         let w = &self.writes;
         let orders: Vec<_> = w.orders.iter().filter_map(|id| self.orders.get(id)).collect();
         tables::ORDERS.write(tx, &orders).await?;
-        let attempts: Vec<_> = w.attempts.iter().filter_map(|id| self.attempts.get(id)).collect();
+        let mut attempts: Vec<_> = w.attempts.iter().filter_map(|id| self.attempts.get(id)).collect();
+        // What gives up the place of an order's live attempt goes before what takes it.
+        attempts.sort_by_key(|attempt| attempt.state.is_live());
         tables::ATTEMPTS.write(tx, &attempts).await?;
+        let refills: Vec<_> = w.refills.iter().filter_map(|id| self.refills.get(id)).collect();
+        tables::REFILLS.write(tx, &refills).await?;
         let balances: Vec<_> = w.balances.iter().filter_map(|name| self.balances.get(name)).collect();
         tables::BALANCES.write(tx, &balances).await?;
         tables::TRANSACTIONS.write(tx, &w.transactions).await?;
@@ -303,7 +344,7 @@ impl Work {
         tables::CASES.write(tx, &cases).await?;
         let due: Vec<_> = w.due.values().collect();
         tables::DUE.write(tx, &due).await?;
-        for kind in [DueKind::Status, DueKind::Cancel, DueKind::Catalogue, DueKind::Balance] {
+        for kind in DueKind::ALL {
             let subjects: Vec<&str> = w.not_due.iter().filter(|d| d.0 == kind.name()).map(|d| d.1.as_str()).collect();
             if !subjects.is_empty() {
                 let text = "DELETE FROM due WHERE kind = $2 AND subject IN {texts}";

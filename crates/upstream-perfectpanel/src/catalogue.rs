@@ -115,6 +115,21 @@ mod tests {
     }
 
     #[test]
+    fn types_are_known_by_their_labels_and_never_by_numbers() {
+        let type_of = |label: &str| listed(&format!(r#"{{"service":1,"rate":1,"min":1,"max":1,"type":{label}}}"#));
+        for known in ServiceType::ALL {
+            for label in [known.label().to_owned(), known.label().to_lowercase().replace(' ', "_")] {
+                let listing = type_of(&format!("\"{label}\"")).unwrap();
+                assert_eq!(listing.service_type, Some(known), "{label}");
+            }
+        }
+        for label in ["10", "\"10\"", "\"Hologram\"", "true", "[\"Default\"]"] {
+            assert_eq!(type_of(label).unwrap().service_type, None, "{label}");
+        }
+        assert_eq!(type_of("null").unwrap().service_type, Some(ServiceType::Default));
+    }
+
+    #[test]
     fn a_service_that_cannot_be_sold_is_left_out() {
         for service in [
             r#"{"rate":"1","min":"1","max":"2"}"#,

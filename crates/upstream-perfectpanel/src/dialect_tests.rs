@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, panic};
 
-use interline_domain::{OrderKind, Report, ServiceType, StatusWord};
+use interline_domain::{OrderKind, RefillStatus, Report, ServiceType, StatusWord};
 use interline_upstream::{
     ActiveTarget, CancelAnswer, Fault, Listing, Refusal, Reported, Submission, SubmitOutcome,
     call::Stated,
@@ -34,7 +34,7 @@ fn told(call: Call, status: u16, body: &str, answer: Answer) -> Told {
 }
 
 fn submission() -> Submission {
-    let kind = OrderKind::Default { link: "channel-77".to_owned(), quantity: 1_370 };
+    let kind = OrderKind::plain("channel-77", 1_370);
     Submission { service: "4412".to_owned(), kind, params: BTreeMap::new() }
 }
 
@@ -44,6 +44,10 @@ fn ids(asked: &[&str]) -> Vec<String> {
 
 fn verdict(status: u16, body: &str, outcome: SubmitOutcome) -> Told {
     told(Call::Submit(submission()), status, body, Answer::Submit(outcome))
+}
+
+const fn refilled(outcome: SubmitOutcome) -> Answer {
+    Answer::Refill(outcome)
 }
 
 fn usd(amount: &str) -> Stated {
@@ -97,7 +101,10 @@ fn readings() -> Vec<Told> {
         service_type: Some(ServiceType::Default),
         ..listing("1", "Followers", "First Category", "0.9", (50, 10_000))
     };
-    let comments = listing("2", "Comments", "Second Category", "8", (10, 1_500));
+    let comments = Listing {
+        service_type: Some(ServiceType::CustomComments),
+        ..listing("2", "Comments", "Second Category", "8", (10, 1_500))
+    };
     let states = [
         ("1".to_owned(), state(StatusWord::Partial, 157, 3_572, "0.27819")),
         ("2".to_owned(), Reported::Error(incorrect())),
@@ -110,6 +117,9 @@ fn readings() -> Vec<Told> {
         told(Call::Balance, 200, r#"{ "balance": "100.84292", "currency": "USD" }"#, Answer::Balance(usd("100.84292"))),
         told(Call::Status(ids(&["1", "2", "3", "4"])), 200, MANY, Answer::Status(states.clone().into())),
         told(Call::Status(ids(&["1"])), 200, one, Answer::Status(states.into_iter().take(1).collect())),
+        told(Call::Refill("1".to_owned()), 200, r#"{"refill":"1"}"#, refilled(SubmitOutcome::Accepted { order: "1".into(), charge: None })),
+        told(Call::Refill("1".to_owned()), 200, r#"{"error":"Order not eligible for refill."}"#, refilled(SubmitOutcome::Rejected(Refusal::Parameters("Order not eligible for refill.".into())))),
+        told(Call::RefillStatus(ids(&["1", "2"])), 200, r#"[{"refill":1,"status":"Completed"},{"refill":2,"status":"Rejected"}]"#, Answer::RefillStatus([("1".to_owned(), RefillStatus::Completed), ("2".to_owned(), RefillStatus::Rejected)].into())),
         told(Call::Cancel(ids(&["9", "2"])), 200, CANCELED, Answer::Cancel(canceled.into())),
         told(
             Call::Balance,
@@ -234,6 +244,8 @@ fn any_call() -> impl Strategy<Value = Call> {
     prop_oneof![
         Just(Call::Catalogue),
         Just(Call::Balance),
+        Just(Call::Refill("7".to_owned())),
+        orders().prop_map(|orders| Call::RefillStatus(ids(&orders))),
         Just(Call::Submit(submission())),
         orders().prop_map(|orders| Call::Status(ids(&orders))),
         orders().prop_map(|orders| Call::Cancel(ids(&orders))),
@@ -260,9 +272,11 @@ proptest! {
         let answer = PerfectPanel.decode(&call, &Response { status, retry_after_ms: None, body });
         let fits = match (&call, &answer) {
             (Call::Submit(_), Answer::Submit(_))
+            | (Call::Refill(_), Answer::Refill(_))
             | (Call::Catalogue, Answer::Catalogue(_) | Answer::Fault(_))
             | (Call::Balance, Answer::Balance(_) | Answer::Fault(_))
-            | (Call::Status(_) | Call::Cancel(_), Answer::Fault(_)) => true,
+            | (Call::Status(_) | Call::Cancel(_) | Call::RefillStatus(_), Answer::Fault(_)) => true,
+            (Call::RefillStatus(asked), Answer::RefillStatus(said)) => said.keys().all(|id| asked.contains(id)),
             (Call::Status(asked), Answer::Status(said)) => said.keys().all(|id| asked.contains(id)),
             (Call::Cancel(asked), Answer::Cancel(said)) => said.keys().all(|id| asked.contains(id)),
             _ => false,

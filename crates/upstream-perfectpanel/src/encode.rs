@@ -1,6 +1,5 @@
 //! Calls as the form that panels take: `key`, `action` and the action's fields (`protocol.md` §1.2, §1.4).
 
-use interline_domain::OrderKind;
 use interline_upstream::{Call, Endpoint, Method, Request, Submission};
 use secrecy::ExposeSecret;
 
@@ -34,6 +33,11 @@ fn fields(call: &Call) -> Vec<(&str, String)> {
             _ => vec![action("status"), ("orders", ids.join(","))],
         },
         Call::Cancel(ids) => vec![action("cancel"), ("orders", ids.join(","))],
+        Call::Refill(order) => vec![action("refill"), ("order", order.clone())],
+        Call::RefillStatus(ids) => match ids.as_slice() {
+            [id] => vec![action("refill_status"), ("refill", id.clone())],
+            _ => vec![action("refill_status"), ("refills", ids.join(","))],
+        },
     }
 }
 
@@ -45,12 +49,7 @@ fn action(name: &str) -> (&'static str, String) {
 /// The order's own fields, then those parameters of the offer that the order does not name.
 fn submission(order: &Submission) -> Vec<(&str, String)> {
     let mut fields = vec![action("add"), ("service", order.service.clone())];
-    match &order.kind {
-        OrderKind::Default { link, quantity } => {
-            fields.push(("link", link.clone()));
-            fields.push(("quantity", quantity.to_string()));
-        }
-    }
+    fields.extend(order.kind.fields());
     for (name, value) in &order.params {
         // A panel that ignores case would see `Key` or `Link` as a second value of a field that is already there.
         let taken =
@@ -64,6 +63,7 @@ fn submission(order: &Submission) -> Vec<(&str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use interline_domain::{Fields, OrderKind, ServiceType, Style, Terms};
     use proptest::prelude::*;
 
     use super::*;
@@ -101,7 +101,7 @@ mod tests {
         let params = ["KEY", "Action", "service", "link", "Quantity", "country", "runs"];
         let call = Call::Submit(Submission {
             service: "12".to_owned(),
-            kind: OrderKind::Default { link: "https://a.example/?q=1&r=+%2B".to_owned(), quantity: 50 },
+            kind: OrderKind::plain("https://a.example/?q=1&r=+%2B", 50),
             params: params.iter().map(|name| ((*name).to_owned(), "offer".to_owned())).collect(),
         });
         let fields = [
@@ -116,6 +116,47 @@ mod tests {
         assert_eq!(sent(&call), pairs(&fields));
     }
 
+    /// The parameters of `protocol.md` §1.4, in their order there.
+    #[rustfmt::skip]
+    const TYPES: [(ServiceType, &[(&str, &str)]); 18] = [
+        (ServiceType::Default, &[("link", "x"), ("quantity", "10")]),
+        (ServiceType::Default, &[("link", "x"), ("quantity", "10"), ("runs", "3"), ("interval", "60")]),
+        (ServiceType::Seo, &[("link", "x"), ("quantity", "10"), ("keywords", "a\nb c")]),
+        (ServiceType::CustomComments, &[("link", "x"), ("comments", "one & two, three\nfour")]),
+        (ServiceType::MentionsWithHashtags, &[("link", "x"), ("quantity", "10"), ("usernames", "u\nv"), ("hashtags", "#a\n#b")]),
+        (ServiceType::MentionsCustomList, &[("link", "x"), ("usernames", "u\nv")]),
+        (ServiceType::MentionsHashtag, &[("link", "x"), ("quantity", "10"), ("hashtag", "a")]),
+        (ServiceType::MentionsUserFollowers, &[("link", "x"), ("quantity", "10"), ("username", "u")]),
+        (ServiceType::MentionsMediaLikers, &[("link", "x"), ("quantity", "10"), ("media", "https://a.example/p")]),
+        (ServiceType::Mentions, &[("link", "x"), ("quantity", "10"), ("usernames", "u\nv")]),
+        (ServiceType::Package, &[("link", "x")]),
+        (ServiceType::CustomCommentsPackage, &[("link", "x"), ("comments", "one\ntwo")]),
+        (ServiceType::CustomCommentsPackage, &[("username", "u"), ("min", "5"), ("max", "20"), ("delay", "30"),
+            ("posts", "4"), ("old_posts", "2"), ("expiry", "2031-02-01")]),
+        (ServiceType::CommentLikes, &[("link", "x"), ("quantity", "10"), ("username", "u")]),
+        (ServiceType::Poll, &[("link", "x"), ("quantity", "10"), ("answer_number", "3")]),
+        (ServiceType::CommentReplies, &[("link", "x"), ("username", "u"), ("comments", "one\ntwo")]),
+        (ServiceType::InvitesFromGroups, &[("link", "x"), ("quantity", "10"), ("groups", "g\nh")]),
+        (ServiceType::WebTraffic, &[("link", "x"), ("quantity", "10"), ("runs", "2"), ("interval", "60"), ("country", "US"),
+            ("device", "5"), ("type_of_traffic", "1"), ("google_keyword", "k")]),
+    ];
+
+    #[test]
+    fn each_type_sends_its_documented_parameters_and_no_others() {
+        for (service_type, wanted) in TYPES {
+            let terms = Terms { service_type, package_quantity: 500, dripfeed: true, style: Style::Panel };
+            // What an order was asked for with, superfluous parameters too, is not what is sent.
+            let mut asked: Fields =
+                wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            asked.insert("answer".to_owned(), "7".to_owned());
+            let kind = OrderKind::parse(&terms, &asked).unwrap();
+            let call = Call::Submit(Submission { service: "12".to_owned(), kind, params: [].into() });
+            let fields: Vec<(&str, &str)> =
+                [("key", KEY), ("action", "add"), ("service", "12")].iter().chain(wanted).copied().collect();
+            assert_eq!(sent(&call), pairs(&fields), "{service_type:?}");
+        }
+    }
+
     proptest! {
         /// Whatever a link, a service id or a parameter is made of, the panel reads exactly that, once.
         #[test]
@@ -126,7 +167,7 @@ mod tests {
             extra in any::<String>(),
         ) {
             let params = [("extra".to_owned(), extra.clone())].into();
-            let kind = OrderKind::Default { link: link.clone(), quantity };
+            let kind = OrderKind::plain(link.clone(), quantity);
             let fields = sent(&Call::Submit(Submission { service: service.clone(), kind, params }));
             let quantity = quantity.to_string();
             let wanted = [

@@ -97,6 +97,7 @@ static REFUSALS: [(Means, &[&str]); 6] = [
             "incorrect comments",
             "incorrect runs",
             "incorrect interval",
+            "incorrect runs/interval",
             "this services does not support dripfeed feature",
             "error.comment",
         ],
@@ -125,6 +126,12 @@ const ORDER: &[&str] = &[
     "service doesn't support cancel",
     "this service doesn't support cancellation",
     "cannot cancel",
+    "order not eligible for refill",
+    "you are not eligible to send refill request",
+    "refill not found",
+    "refill request not found",
+    "incorrect refill id",
+    "this service does not support refill",
 ];
 
 /// What `text` means, if it is listed.

@@ -67,6 +67,7 @@ const DOCUMENTED: [(&str, &[&str]); 10] = [
             "Incorrect comments",
             "Incorrect runs",
             "Incorrect interval",
+            "Incorrect runs/interval",
             "This services does not support Dripfeed feature!",
         ],
     ),

@@ -17,6 +17,7 @@ mod encode;
 mod entries;
 mod errors;
 mod heard;
+mod refill;
 mod status;
 mod submit;
 mod value;
@@ -52,6 +53,8 @@ impl Dialect for PerfectPanel {
             Call::Submit(_) => Answer::Submit(submit::read(&heard)),
             Call::Status(asked) => status::read(&heard, asked),
             Call::Cancel(asked) => cancel::read(&heard, asked),
+            Call::Refill(_) => Answer::Refill(refill::read(&heard)),
+            Call::RefillStatus(asked) => refill::read_statuses(&heard, asked),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use interline_domain::{Currency, Micros, OrderKind, Report, ServiceType};
+use interline_domain::{Currency, Micros, OrderKind, RefillStatus, Report, ServiceType};
 use rust_decimal::Decimal;
 
 /// One thing asked of an upstream.
@@ -18,6 +18,10 @@ pub enum Call {
     Status(Vec<String>),
     /// Cancel these orders; at most `cancel_batch_max` ids. May be repeated.
     Cancel(Vec<String>),
+    /// Refill this order. A submission too: whoever executes it never repeats it.
+    Refill(String),
+    /// How these refills stand; at most `status_batch_max` ids.
+    RefillStatus(Vec<String>),
 }
 
 /// An order as it is put to one upstream.
@@ -44,6 +48,10 @@ pub enum Answer {
     Status(BTreeMap<String, Reported>),
     /// What was said of each cancellation, by the id as it was asked for. An id that is missing is no news.
     Cancel(BTreeMap<String, CancelAnswer>),
+    /// The verdict on a refill; its id stands where an order's id stands. A refill is never answered by `Fault`.
+    Refill(SubmitOutcome),
+    /// How each refill stands, by the id as it was asked for. An id or a word that is not known is missing: no news.
+    RefillStatus(BTreeMap<String, RefillStatus>),
     /// The call as a whole brought nothing.
     Fault(Fault),
 }
@@ -82,7 +90,7 @@ pub struct Listing {
     pub dripfeed: Option<bool>,
 }
 
-/// The verdict on a submission. Whoever decides on it matches all four arms.
+/// The verdict on a submission, of an order or a refill. Whoever decides on it matches all four arms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmitOutcome {
     /// It holds the order under this id.

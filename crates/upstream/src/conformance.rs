@@ -125,6 +125,9 @@ fn calls(dialect: &dyn Dialect, submission: &Submission) -> Vec<Call> {
         Call::Status(orders(limits.status_batch_max)),
         Call::Cancel(orders(1)),
         Call::Cancel(orders(limits.cancel_batch_max)),
+        Call::Refill(ORDERS[0].to_owned()),
+        Call::RefillStatus(orders(1)),
+        Call::RefillStatus(orders(limits.status_batch_max)),
     ]
 }
 
@@ -146,7 +149,7 @@ fn response(status: u16, body: &str) -> Response {
 /// The fixtures show every kind of answer that the dialect must read.
 fn assert_covered(fixtures: &Fixtures) {
     type Shows = fn(&Told) -> bool;
-    let kinds: [(&str, Shows); 8] = [
+    let kinds: [(&str, Shows); 11] = [
         ("an accepted submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Accepted { .. }))),
         ("a refused submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)))),
         ("a submission put off", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Busy { .. }))),
@@ -154,6 +157,9 @@ fn assert_covered(fixtures: &Fixtures) {
         ("a balance", |told| matches!(&told.answer, Answer::Balance(_))),
         ("states of several orders, one of them unknown", is_mixed_status),
         ("a granted cancellation", |told| says_of_cancel(told, |said| *said == CancelAnswer::Requested)),
+        ("an accepted refill", |told| matches!(&told.answer, Answer::Refill(SubmitOutcome::Accepted { .. }))),
+        ("a refused refill", |told| matches!(&told.answer, Answer::Refill(SubmitOutcome::Rejected(_)))),
+        ("states of refills", |told| matches!(&told.answer, Answer::RefillStatus(said) if !said.is_empty())),
         ("a refused cancellation", |told| says_of_cancel(told, |said| *said != CancelAnswer::Requested)),
     ];
     for (kind, shows) in kinds {
@@ -207,7 +213,8 @@ fn named_in(call: &Call) -> Vec<String> {
             assert!(plain(&service) && plain(&target), "the suite's submission is spelled alike in every encoding");
             vec![service, target, order.kind.quantity().to_string()]
         }
-        Call::Status(orders) | Call::Cancel(orders) => orders.clone(),
+        Call::Status(orders) | Call::Cancel(orders) | Call::RefillStatus(orders) => orders.clone(),
+        Call::Refill(order) => vec![order.clone()],
     }
 }
 
@@ -218,14 +225,19 @@ fn assert_silent(dialect: &dyn Dialect, call: &Call, response: &Response) {
     let bare = response.body == b"[]" || response.body == b"{}";
     let silent = match (call, &answer) {
         (Call::Submit(_), Answer::Submit(SubmitOutcome::Unknown(evidence)))
+        | (Call::Refill(_), Answer::Refill(SubmitOutcome::Unknown(evidence)))
         | (
-            Call::Catalogue | Call::Balance | Call::Status(_) | Call::Cancel(_),
+            Call::Catalogue | Call::Balance | Call::Status(_) | Call::Cancel(_) | Call::RefillStatus(_),
             Answer::Fault(Fault::Unreadable(evidence)),
         ) => is_sound(evidence, response),
         (Call::Catalogue, Answer::Catalogue(listings)) => bare && listings.is_empty(),
         (Call::Status(_), Answer::Status(said)) => {
             said.values().all(|said| matches!(said, Reported::Error(_))) && (bare || !said.is_empty())
         }
+        // A word about the one refill that was asked for is no news of it.
+        (Call::RefillStatus(_), Answer::RefillStatus(said)) => said.is_empty(),
+        // What is said of an order is an answer to a refill of it.
+        (Call::Refill(_), Answer::Refill(SubmitOutcome::Rejected(refusal))) => !refusal.text().is_empty(),
         (Call::Cancel(_), Answer::Cancel(said)) => {
             !said.values().any(|said| *said == CancelAnswer::Requested) && (bare || !said.is_empty())
         }
@@ -246,11 +258,11 @@ fn is_sound(evidence: &Evidence, response: &Response) -> bool {
 fn assert_slowed_down(dialect: &dyn Dialect, call: &Call) {
     for body in ["", PAGE] {
         let told = Response { retry_after_ms: Some(RETRY_AFTER_MS), ..response(429, body) };
-        let wanted = if matches!(call, Call::Submit(_)) {
-            let (retry_after_ms, active_target) = (Some(RETRY_AFTER_MS), ActiveTarget::No);
-            Answer::Submit(SubmitOutcome::Busy { retry_after_ms, active_target })
-        } else {
-            Answer::Fault(Fault::Busy(Some(RETRY_AFTER_MS)))
+        let busy = SubmitOutcome::Busy { retry_after_ms: Some(RETRY_AFTER_MS), active_target: ActiveTarget::No };
+        let wanted = match call {
+            Call::Submit(_) => Answer::Submit(busy),
+            Call::Refill(_) => Answer::Refill(busy),
+            _ => Answer::Fault(Fault::Busy(Some(RETRY_AFTER_MS))),
         };
         assert_eq!(dialect.decode(call, &told), wanted, "{}", shown(call, &told));
     }
@@ -270,7 +282,7 @@ fn assert_damaged_is_silent(dialect: &dyn Dialect, told: &Told) {
 
 /// The body decides before the status does: a proxy that puts its own status over a refusal does not change it.
 fn assert_refusal_stays(dialect: &dyn Dialect, told: &Told) {
-    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_))) {
+    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)) | Answer::Refill(SubmitOutcome::Rejected(_))) {
         return;
     }
     for status in [200, 400, 403, 500, 502, 503] {
@@ -285,13 +297,15 @@ fn assert_strangers_are_not_read(dialect: &dyn Dialect, told: &Told) {
     let call = match &told.call {
         Call::Status(asked) if asked.len() > 1 => Call::Status(strangers()),
         Call::Cancel(asked) if asked.len() > 1 => Call::Cancel(strangers()),
+        Call::RefillStatus(asked) if asked.len() > 1 => Call::RefillStatus(strangers()),
         _ => return,
     };
     let read = match dialect.decode(&call, &told.response) {
         Answer::Status(said) => said.values().any(has_news),
         Answer::Cancel(said) => said.values().any(|said| *said == CancelAnswer::Requested),
         Answer::Fault(_) => false,
-        Answer::Catalogue(_) | Answer::Balance(_) | Answer::Submit(_) => true,
+        Answer::RefillStatus(said) => !said.is_empty(),
+        Answer::Catalogue(_) | Answer::Balance(_) | Answer::Submit(_) | Answer::Refill(_) => true,
     };
     assert!(!read, "{} is read for other orders", shown(&call, &told.response));
 }

@@ -17,10 +17,10 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
     let gateway = wiring::gateway(config).await?;
     let store = gateway.store();
     match command {
-        KeyCommand::Create { account, label, expires } => {
+        KeyCommand::Create { account, label, dialect, expires } => {
             let account: AccountId = parse_id(&account)?;
             let expires = expires.as_deref().map(parse_time).transpose()?;
-            let (record, key) = store.create_key(&account, &label, expires, wiring::now()).await?;
+            let (record, key) = store.create_key(&account, &label, dialect.as_deref(), expires, wiring::now()).await?;
             if !as_json {
                 return output::line(key.expose_secret());
             }

@@ -164,7 +164,7 @@ async fn retry_status(gateway: &Gateway, id: OrderId, as_json: bool) -> anyhow::
         lease_until,
     };
     store.add_due(&[due]).await?;
-    store.put_off(DueKind::Status, &subject, now, interval_ms).await?;
+    store.reschedule(DueKind::Status, &subject, now, interval_ms).await?;
     let ended = attempt.state != AttemptState::Accepted;
     let note = if ended { " (it has ended: only its cost can still move)" } else { "" };
     if as_json {

@@ -1,7 +1,10 @@
 //! `interline route`
 
 use anyhow::anyhow;
-use interline_domain::{AccountId, ServiceId, price};
+use interline_domain::{
+    AccountId, ServiceId,
+    price::{self, Basis},
+};
 use interline_orders::AccountRecord;
 use interline_routing::{Reason, Wanted};
 use rust_decimal::Decimal;
@@ -30,17 +33,23 @@ pub(crate) async fn run(config: &Config, command: RouteCommand, as_json: bool) -
     let priced = catalogue
         .priced(record, &account)
         .ok_or_else(|| anyhow!("service {id} is disabled or has no price; see upstream list"))?;
-    let charge = price::price(priced.rate.to_decimal(), quantity, price::Basis::PerThousand)?;
+    let basis = record.service_type.basis();
+    let charge = price::price(priced.rate.to_decimal(), quantity, basis)?;
     let worth = catalogue.worth(account.currency).ok_or_else(|| anyhow!("{} has no rate", account.currency))?;
-    let wanted = Wanted { service_type: record.service_type, quantity, charge_base: charge.convert(worth)? };
+    let charge_base = charge.convert(worth)?;
+    let wanted = Wanted { service_type: record.service_type, quantity, basis, dripfeed: false, charge_base };
     let plan = gateway.route(&catalogue, record, &wanted, &[]);
     let rows: Vec<Value> =
         json!(plan)["candidates"].as_array().map(|c| c.iter().map(candidate).collect()).unwrap_or_default();
     if as_json {
         return output::json(&json!({"candidates": rows}));
     }
+    let per = match basis {
+        Basis::PerThousand => "1000",
+        Basis::Flat => "order",
+    };
     output::line(&format!(
-        "{quantity} of service {id} at {} per 1000: charge {charge} {}",
+        "{quantity} of service {id} at {} per {per}: charge {charge} {}",
         priced.rate, account.currency
     ))?;
     if !(record.min..=record.max).contains(&quantity) {

@@ -1,0 +1,171 @@
+//! What each command asks of the use-cases, and what their refusals are called.
+
+use std::sync::Arc;
+
+use interline_domain::{AccountId, OrderId, RefillId, RefillStatus, kind::Style};
+use interline_orders::{AccountRecord, CancelRefusal, PlaceRefusal, Priced, RefillRefusal, StatusView, StoreError};
+use interline_panel_protocol::{
+    Command, Dialect, GivenId, GivenRefill, Refused, Reply, ServiceLine, StatusLine, encode_services,
+};
+
+use super::Panel;
+
+/// What a client is told to wait when we are too busy, in seconds.
+const RETRY_AFTER_S: u64 = 1;
+
+impl Panel {
+    /// Carries out a command of an account.
+    pub(super) async fn run(
+        &self,
+        account: &AccountRecord,
+        dialect: Dialect,
+        command: &Command,
+    ) -> Result<Reply, Refused> {
+        let id = &account.id;
+        Ok(match command {
+            Command::Services => Reply::Services(self.price_list(account, dialect)),
+            Command::Balance => Reply::Balance(self.gateway.balance(account).await.map_err(later)?),
+            Command::Add { service, fields } => {
+                let placed = self.gateway.place(account, service, fields, style(dialect)).await;
+                Reply::Added(placed.map_err(not_placed)?)
+            }
+            Command::Status(given) => {
+                let lines = self.statuses(id, std::slice::from_ref(given)).await?;
+                Reply::Status(only(lines).ok_or(Refused::IncorrectOrder)?)
+            }
+            Command::StatusMany(given) => Reply::StatusMany(self.statuses(id, given).await?),
+            Command::Refill(given) => Reply::Refilled(self.refill(id, given).await?),
+            Command::RefillMany(given) => {
+                let mut answers = Vec::with_capacity(given.len());
+                for one in given {
+                    answers.push((one.clone(), self.refill(id, one).await));
+                }
+                Reply::RefilledMany(answers)
+            }
+            Command::RefillStatus(given) => {
+                let found = self.refill_statuses(id, std::slice::from_ref(given)).await?;
+                Reply::RefillStatus(only(found).ok_or(Refused::NoRefill)?)
+            }
+            Command::RefillStatusMany(given) => Reply::RefillStatusMany(self.refill_statuses(id, given).await?),
+            Command::Cancel(given) => self.cancel(id, given).await.map(|()| Reply::Canceled)?,
+            Command::CancelMany(given) => {
+                let mut answers = Vec::with_capacity(given.len());
+                for one in given {
+                    answers.push((one.clone(), self.cancel(id, one).await));
+                }
+                Reply::CanceledMany(answers)
+            }
+        })
+    }
+
+    /// The account's price list, written once per version of the catalogue.
+    fn price_list(&self, account: &AccountRecord, dialect: Dialect) -> Arc<[u8]> {
+        let catalogue = self.gateway.catalogue();
+        let discount = account.discount_percent.normalize().to_string();
+        let key = (catalogue.version, account.currency, discount, dialect);
+        self.price_lists.get_with(key, || {
+            let lines: Vec<ServiceLine> = catalogue.price_list(account).into_iter().map(service_line).collect();
+            encode_services(&lines, dialect).into()
+        })
+    }
+
+    async fn statuses(
+        &self,
+        account: &AccountId,
+        given: &[GivenId],
+    ) -> Result<Vec<(GivenId, Option<StatusLine>)>, Refused> {
+        let ids: Vec<OrderId> = given.iter().filter_map(|one| one.id).collect();
+        let found = self.gateway.statuses(account, &ids).await.map_err(later)?;
+        let line = |one: &GivenId| one.id.and_then(|id| found.get(&id)).map(status_line);
+        Ok(given.iter().map(|one| (one.clone(), line(one))).collect())
+    }
+
+    async fn refill(&self, account: &AccountId, given: &GivenId) -> Result<RefillId, Refused> {
+        let order = given.id.ok_or(Refused::IncorrectOrder)?;
+        self.gateway.refill(account, order).await.map_err(|refusal| match refusal {
+            RefillRefusal::Order => Refused::IncorrectOrder,
+            RefillRefusal::NotEligible => Refused::NotRefillable,
+            RefillRefusal::Store(error) => later(error),
+        })
+    }
+
+    async fn refill_statuses(
+        &self,
+        account: &AccountId,
+        given: &[GivenRefill],
+    ) -> Result<Vec<(GivenRefill, Option<RefillStatus>)>, Refused> {
+        let ids: Vec<RefillId> = given.iter().filter_map(|one| one.id).collect();
+        let found = self.gateway.refill_statuses(account, &ids).await.map_err(later)?;
+        let status = |one: &GivenRefill| one.id.and_then(|id| found.get(&id).copied());
+        Ok(given.iter().map(|one| (one.clone(), status(one))).collect())
+    }
+
+    async fn cancel(&self, account: &AccountId, given: &GivenId) -> Result<(), Refused> {
+        let order = given.id.ok_or(Refused::IncorrectOrder)?;
+        self.gateway.cancel(account, order).await.map_err(|refusal| match refusal {
+            CancelRefusal::Order => Refused::IncorrectOrder,
+            CancelRefusal::NotOffered => Refused::NoCancel,
+            CancelRefusal::Store(error) => later(error),
+        })
+    }
+}
+
+/// A failure of ours that will pass; it is logged here, once, and the customer is told to come back.
+#[expect(clippy::needless_pass_by_value, reason = "it is the last place that the error reaches")]
+pub(super) fn later(error: StoreError) -> Refused {
+    if matches!(error, StoreError::Busy) {
+        tracing::warn!("too busy: a call was sent away");
+    } else {
+        tracing::error!(%error, "a call could not be answered");
+    }
+    Refused::TryLater { retry_after_s: RETRY_AFTER_S }
+}
+
+/// Whose reading of an order's parameters counts.
+const fn style(dialect: Dialect) -> Style {
+    match dialect {
+        Dialect::Seed | Dialect::Classic => Style::Panel,
+        Dialect::Streamrise => Style::Streamrise,
+    }
+}
+
+/// What was found for the one id of a list of one.
+fn only<T, U>(found: Vec<(T, Option<U>)>) -> Option<U> {
+    found.into_iter().next().and_then(|(_, found)| found)
+}
+
+fn service_line(priced: Priced<'_>) -> ServiceLine {
+    ServiceLine {
+        id: priced.service.id,
+        name: priced.service.name.clone(),
+        service_type: priced.service.service_type,
+        category: priced.service.category.clone(),
+        rate: priced.rate,
+        min: priced.service.min,
+        max: priced.service.max,
+        refill: priced.service.refill,
+        cancel: priced.service.cancel,
+        dripfeed: priced.service.dripfeed,
+        description: priced.service.description.clone(),
+    }
+}
+
+fn status_line(view: &StatusView) -> StatusLine {
+    StatusLine {
+        charge: view.charge,
+        start_count: view.start_count,
+        status: view.status,
+        remains: view.remains,
+        currency: view.currency,
+    }
+}
+
+fn not_placed(refusal: PlaceRefusal) -> Refused {
+    match refusal {
+        PlaceRefusal::Service => Refused::IncorrectService,
+        PlaceRefusal::Field(text) => Refused::BadRequest(text),
+        PlaceRefusal::Funds => Refused::NotEnoughFunds,
+        PlaceRefusal::NoUpstream => Refused::NoUpstream,
+        PlaceRefusal::Store(error) => later(error),
+    }
+}
