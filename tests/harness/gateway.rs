@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::Write as _,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -194,6 +196,18 @@ impl Gateway {
     pub fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Reply> {
         let server = self.server.as_ref().context("no server runs")?;
         http::send(method, &format!("{}{path}", server.address), headers, body)
+    }
+
+    /// Sends `body` to the panel face as a form and hangs up at once, without waiting for an answer.
+    pub fn hang_up(&self, body: &str) -> Result<()> {
+        let server = self.server.as_ref().context("no server runs")?;
+        let address = server.address.strip_prefix("http://").context("not an address")?;
+        let request = format!(
+            "POST /api/v2 HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Ok(TcpStream::connect(address)?.write_all(request.as_bytes())?)
     }
 
     /// Calls the panel face as most clients do, by a form, with [`ACCOUNT`]'s key.

@@ -193,3 +193,25 @@ fn a_disabled_upstream_takes_nothing_within_a_second() -> Result<()> {
         gateway.finish()
     })
 }
+
+/// A client that hangs up parts no commit from its hand-over: whatever was charged is sent. Seen to fail with the commit
+/// awaited by the request itself: orders then stayed `sending` with nothing written to any upstream.
+#[test]
+fn a_client_that_hangs_up_leaves_no_order_behind() -> Result<()> {
+    on_both(|engine| {
+        let gateway = Gateway::start(engine, &Setup::two())?;
+        for number in 0..60 {
+            let (link, key) = (format!("https://example.com/hung/{number}"), gateway.key());
+            let pairs = [("key", key), ("action", "add"), ("service", "101"), ("link", &link), ("quantity", "10")];
+            gateway.hang_up(&form(&pairs))?;
+        }
+        // One that waits, so that there is an order even if none of those arrived.
+        gateway.place("https://example.com/waited", 10)?;
+        wait_until("every order to be at an upstream", || {
+            let orders = gateway.json(&["order", "list"])?;
+            let orders = orders.as_array().context("no list")?;
+            Ok(orders.iter().all(|order| order["upstream_order"].is_string()))
+        })?;
+        gateway.finish()
+    })
+}

@@ -47,37 +47,52 @@ struct Case {
 
 /// A case of a hundred units.
 const fn hundred(service: &'static str, asked: Pairs) -> Case {
-    Case { service, asked, sent: asked, quantity: 100, charge: "0.25", cost: "0.09" }
+    few(service, asked, 100, "0.25", "0.09")
+}
+
+const fn few(service: &'static str, asked: Pairs, quantity: u64, charge: &'static str, cost: &'static str) -> Case {
+    Case { service, asked, sent: asked, quantity, charge, cost }
 }
 
 #[rustfmt::skip]
 const CASES: [Case; 20] = [
     hundred("201", &[("quantity", "100")]),
-    Case { sent: &[("quantity", "100")], ..hundred("201", &[("quantity", "100"), ("comments", ""), ("runs", "0"), ("interval", "0"), ("usernames", "u")]) },
+    Case {
+        sent: &[("quantity", "100")],
+        ..hundred("201", &[("quantity", "100"), ("comments", ""), ("runs", "0"), ("interval", "0"), ("usernames", "u")])
+    },
     hundred("209", &[("quantity", "100")]),
     hundred("209", &[("quantity", "50"), ("runs", "2"), ("interval", "60")]),
-    Case { sent: &[("quantity", "100"), ("keywords", "one\ntwo three\nfour")], ..hundred("211", &[("quantity", "100"), ("keywords", "one,two three\nfour")]) },
     Case {
-        service: "212", asked: &[("quantity", "999"), ("comments", "first, with a comma\nsecond + 100%\n\nthird \u{1F600}")],
-        sent: &[("comments", "first, with a comma\nsecond + 100%\nthird \u{1F600}")], quantity: 3, charge: "0.0075", cost: "0.0027",
+        sent: &[("quantity", "100"), ("keywords", "one\ntwo three\nfour")],
+        ..hundred("211", &[("quantity", "100"), ("keywords", "one,two three\nfour")])
+    },
+    Case {
+        asked: &[("quantity", "999"), ("comments", "first, with a comma\nsecond + 100%\n\nthird \u{1F600}")],
+        sent: &[("comments", "first, with a comma\nsecond + 100%\nthird \u{1F600}")],
+        ..few("212", &[], 3, "0.0075", "0.0027")
     },
     hundred("213", &[("quantity", "100"), ("usernames", "u\nv"), ("hashtags", "#a\n#b")]),
-    Case { service: "214", asked: &[("usernames", "u\nv\nw\nx")], sent: &[("usernames", "u\nv\nw\nx")], quantity: 4, charge: "0.01", cost: "0.0036" },
+    few("214", &[("usernames", "u\nv\nw\nx")], 4, "0.01", "0.0036"),
     hundred("215", &[("quantity", "100"), ("hashtag", "a")]),
     hundred("216", &[("quantity", "100"), ("username", "https://example.com/u")]),
     hundred("217", &[("quantity", "100"), ("media", "https://example.com/p")]),
     hundred("218", &[("quantity", "100"), ("usernames", "u\nv")]),
-    Case { service: "221", asked: &[("quantity", "7")], sent: &[], quantity: 500, charge: "2.5", cost: "0.9" },
-    Case { service: "222", asked: &[("comments", "one\ntwo")], sent: &[("comments", "one\ntwo")], quantity: 2, charge: "2.5", cost: "0.9" },
+    Case { asked: &[("quantity", "7")], ..few("221", &[], 500, "2.5", "0.9") },
+    few("222", &[("comments", "one\ntwo")], 2, "2.5", "0.9"),
     Case {
-        service: "222", asked: &[("min", "5"), ("max", "20"), ("delay", "30"), ("posts", "4"), ("expiry", "31/12/2031")],
-        sent: &[("min", "5"), ("max", "20"), ("delay", "30"), ("posts", "4"), ("expiry", "2031-12-31")], quantity: 80, charge: "0.2", cost: "0.072",
+        asked: &[("min", "5"), ("max", "20"), ("delay", "30"), ("posts", "4"), ("expiry", "31/12/2031")],
+        sent: &[("min", "5"), ("max", "20"), ("delay", "30"), ("posts", "4"), ("expiry", "2031-12-31")],
+        ..few("222", &[], 80, "0.2", "0.072")
     },
     hundred("223", &[("quantity", "100"), ("username", "u")]),
     hundred("224", &[("quantity", "100"), ("answer_number", "2")]),
-    Case { service: "225", asked: &[("username", "u"), ("comments", "one\ntwo")], sent: &[("username", "u"), ("comments", "one\ntwo")], quantity: 2, charge: "0.005", cost: "0.0018" },
+    few("225", &[("username", "u"), ("comments", "one\ntwo")], 2, "0.005", "0.0018"),
     hundred("226", &[("quantity", "100"), ("groups", "g\nh")]),
-    hundred("229", &[("quantity", "50"), ("runs", "2"), ("interval", "60"), ("country", "US"), ("device", "1"), ("type_of_traffic", "1"), ("google_keyword", "shoes")]),
+    hundred("229", &[
+        ("quantity", "50"), ("runs", "2"), ("interval", "60"), ("country", "US"), ("device", "1"),
+        ("type_of_traffic", "1"), ("google_keyword", "shoes"),
+    ]),
 ];
 
 const LINK: (&str, &str) = ("link", "https://example.com/a");
@@ -92,13 +107,16 @@ const REFUSED: [(&str, Pairs, &[&str]); 14] = [
     ("224", &[LINK, ("quantity", "100"), ("answer_number", "second")], &["`answer_number`", "from 1 to 1000"]),
     ("212", &[LINK, ("quantity", "100")], &["`comments`", "missing"]),
     ("213", &[LINK, ("quantity", "9"), ("usernames", "u"), ("hashtags", "h")], &["`quantity`", "10 to 10000"]),
-    ("222", &[("username", "u"), ("min", "1"), ("max", "300"), ("delay", "0"), ("posts", "4")], &["`posts` × `max`", "1 to 1000"]),
+    ("222", &[("username", "u"), ("min", "1"), ("max", "300"), ("delay", "0"), ("posts", "4")],
+        &["`posts` × `max`", "1 to 1000"]),
     ("201", &[LINK, ("quantity", "100"), ("runs", "2"), ("interval", "60")], &["`runs`", "not offered"]),
     ("209", &[LINK, ("quantity", "100"), ("runs", "2")], &["`runs`", "`interval`"]),
     ("209", &[LINK, ("quantity", "100"), ("interval", "60")], &["`interval`", "`runs`"]),
     ("209", &[LINK, ("quantity", "5001"), ("runs", "2"), ("interval", "60")], &["`quantity` × `runs`", "10 to 10000"]),
-    ("228", &[LINK, ("quantity", "100"), ("country", "US"), ("device", "9"), ("type_of_traffic", "3")], &["`device`", "5"]),
-    ("228", &[LINK, ("quantity", "100"), ("country", "US"), ("device", "1"), ("type_of_traffic", "2")], &["`referring_url`"]),
+    ("228", &[LINK, ("quantity", "100"), ("country", "US"), ("device", "9"), ("type_of_traffic", "3")],
+        &["`device`", "5"]),
+    ("228", &[LINK, ("quantity", "100"), ("country", "US"), ("device", "1"), ("type_of_traffic", "2")],
+        &["`referring_url`", "missing"]),
 ];
 
 /// How a call is encoded.
@@ -140,8 +158,8 @@ fn services(upstreams: &[&str]) -> String {
             .map(|id| format!("[[service.offer]]\nupstream = \"{id}\"\nservice = \"{number}\"\n"))
             .collect();
         format!(
-            "\n[[service]]\nid = {number}\nname = \"{label}\"\ncategory = \"Types\"\ntype = \"{label}\"\nrate = \"2.50\"\n\
-             min = {min}\nmax = {max}\ndripfeed = {drips}\n{}",
+            "\n[[service]]\nid = {number}\nname = \"{label}\"\ncategory = \"Types\"\ntype = \"{label}\"\n\
+             rate = \"2.50\"\nmin = {min}\nmax = {max}\ndripfeed = {drips}\n{}",
             offers.concat()
         )
     };

@@ -4,7 +4,7 @@ use axum::http::{HeaderName, HeaderValue};
 
 use super::*;
 
-/// The client for a connection from `peer` with these headers, where 10.0.0.0/8 and fd00::1 are trusted.
+/// The client for a connection from `peer` with these headers, where `10.0.0.0/8` and `fd00::1` are trusted.
 fn client(peer: &str, headers: &[(&str, &[u8])]) -> Client {
     let proxies = TrustedProxies::read(&["10.0.0.0/8".to_owned(), " fd00::1".to_owned()]).unwrap();
     let mut map = HeaderMap::new();

@@ -27,11 +27,11 @@ use crate::client::{Client, TrustedProxies};
 /// Callers that are counted at a time, for each of the limits.
 const TRACKED_MAX: usize = 100_000;
 /// How often those that are as good as new are forgotten.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 /// Wrong keys that an address may try in a minute.
 const WRONG_KEYS_PER_MINUTE: u32 = 20;
 /// How long it is remembered that a key was right.
-const KNOWN_FOR: Duration = Duration::from_secs(3_600);
+const KNOWN_FOR: Duration = Duration::from_hours(1);
 
 /// The limits on callers.
 #[derive(Debug, Clone)]

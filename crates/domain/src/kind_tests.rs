@@ -59,7 +59,8 @@ const TABLE: [Row; 24] = [
     (package(ServiceType::Package, 500), "link=x", 500, ""),
     (panel(ServiceType::CustomCommentsPackage), "link=x&comments=a|b|c", 3, ""),
     (package(ServiceType::CustomCommentsPackage, 1), "link=x&comments=a|b|c", 1, ""),
-    (panel(ServiceType::CustomCommentsPackage), "username=u&min=5&max=20&delay=30&posts=4&old_posts=2&expiry=1/2/2031", 80,
+    (panel(ServiceType::CustomCommentsPackage),
+        "username=u&min=5&max=20&delay=30&posts=4&old_posts=2&expiry=1/2/2031", 80,
         "username=u&min=5&max=20&delay=30&posts=4&old_posts=2&expiry=2031-02-01"),
     (panel(ServiceType::CustomCommentsPackage), "username=u&min=5&max=20&delay=0&old_posts=0", 20,
         "username=u&min=5&max=20&delay=0&posts=1"),
@@ -68,7 +69,8 @@ const TABLE: [Row; 24] = [
     (panel(ServiceType::CommentReplies), "link=x&username=u&comments=a|b", 2, ""),
     (panel(ServiceType::InvitesFromGroups), "link=x&quantity=10&group_link=g|h", 10, "link=x&quantity=10&groups=g|h"),
     (dripfeed(ServiceType::WebTraffic),
-        "link=x&quantity=10&runs=2&interval=60&country=United States&device=5&type_of_traffic=2&referring_url=r", 20, ""),
+        "link=x&quantity=10&runs=2&interval=60&country=United States&device=5&type_of_traffic=2&referring_url=r",
+        20, ""),
 ];
 
 #[test]

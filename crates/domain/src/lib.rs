@@ -16,6 +16,6 @@ pub use attempt::{AttemptEvent, AttemptState};
 pub use ids::{AccountId, AttemptId, CaseId, IdError, OrderId, RefillId, ServiceId, UpstreamId};
 pub use kind::{Fields, OrderKind, ServiceType, Style, Terms};
 pub use money::{Currency, Micros, Money, MoneyError};
-pub use refill::{RefillState, RefillStatus};
 pub use order::{OrderStatus, Progress, Report, StatusWord, Step};
+pub use refill::{RefillState, RefillStatus};
 pub use time::Timestamp;

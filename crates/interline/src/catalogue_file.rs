@@ -248,7 +248,7 @@ fn service(entry: &ServiceEntry) -> anyhow::Result<DesiredService> {
     );
     let price = match (&entry.rate, &entry.markup_percent) {
         (Some(rate), None) => SellPrice::Rate(amount("rate", rate)?),
-        (None, Some(markup)) => SellPrice::Markup(percent("markup_percent", markup, -100, 100_000)?),
+        (None, Some(text)) => SellPrice::Markup(markup("markup_percent", text)?),
         _ => bail!("exactly one of `rate` and `markup_percent` must be set"),
     };
     let offers: Vec<OfferRecord> = entry.offer.iter().map(offer).collect::<Result<_, _>>()?;
@@ -309,6 +309,11 @@ fn amount(key: &str, text: &str) -> anyhow::Result<Micros> {
     let amount: Micros = text.parse().with_context(|| format!("`{key}`"))?;
     ensure!(!amount.is_negative(), "`{key}` must not be negative");
     Ok(amount)
+}
+
+/// A markup in percent; `key` is what it is called where it stands.
+pub(crate) fn markup(key: &str, text: &str) -> anyhow::Result<Decimal> {
+    percent(key, text, -100, 100_000)
 }
 
 fn decimal(key: &str, text: &str) -> anyhow::Result<Decimal> {

@@ -34,9 +34,17 @@ pub(crate) enum Command {
     /// Make the database match a catalogue file; what it leaves out of a section is disabled
     #[command(after_help = "Example:\n  interline apply catalogue.toml")]
     Apply(ApplyArgs),
+    /// Write the current state as a catalogue file; applying it back changes nothing
+    #[command(
+        after_help = "Examples:\n  interline export-catalogue --output catalogue.toml\n  interline export-catalogue --json\n\nReferences (env:, file:) are written, stored keys are left out."
+    )]
+    ExportCatalogue(ExportArgs),
     /// Upstreams: list, sync catalogues and balances, book what was paid in
     #[command(subcommand, after_help = "Example:\n  interline upstream list")]
     Upstream(UpstreamCommand),
+    /// Our services: list, import from what an upstream lists
+    #[command(subcommand, after_help = "Example:\n  interline service list")]
+    Service(ServiceCommand),
     /// Customers: make, list, show, fund
     #[command(subcommand, after_help = "Example:\n  interline account create panel-a --currency USD")]
     Account(AccountCommand),
@@ -55,6 +63,15 @@ pub(crate) enum Command {
     /// The books: verify, trial balance, statements, journal
     #[command(subcommand, after_help = "Example:\n  interline ledger verify")]
     Ledger(LedgerCommand),
+    /// Check configuration, database, clock, upstreams and open cases, and say what to do; changes nothing
+    #[command(after_help = "Example:\n  interline doctor\n\nIt exits 1 if one of its findings is an error.")]
+    Doctor,
+    /// Completions for a shell, on stdout
+    #[command(after_help = "Example:\n  interline completions bash > /etc/bash_completion.d/interline")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// One simulated upstream with scripted faults, for integrators
     #[command(
         after_help = "Example:\n  interline sandbox --adapter perfectpanel --listen 127.0.0.1:9001 --faults faults.toml\n\nA faults file:\n  [[fault]]\n  action = \"add\"        # add, status, services, balance, cancel or *\n  kind = \"take_and_drop\"\n  count = 1             # 0: until removed\n  delay_ms = 0"
@@ -82,6 +99,38 @@ pub(crate) struct ApplyArgs {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Write this file, whole or not at all, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Every service, by id, with the rate that it has now in the base currency
+    #[command(after_help = "Example:\n  interline service list --json")]
+    List(ListArgs),
+    /// Make a disabled service of everything that an upstream lists and that no service offers yet
+    #[command(
+        after_help = "Example:\n  interline service import --upstream alpha --match followers --markup 40\n\nTo enable what was imported: export-catalogue, set enabled = true, apply."
+    )]
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The upstream, whose catalogue was read by `upstream sync` or by a server
+    #[arg(long, value_name = "ID")]
+    pub(crate) upstream: String,
+    /// Only those with this text in their name or category, in any case [default: all]
+    #[arg(long = "match", value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) matching: String,
+    /// Their markup on the cheapest offer, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "30", allow_negative_numbers = true)]
+    pub(crate) markup: String,
 }
 
 #[derive(Debug, Subcommand)]

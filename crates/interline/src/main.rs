@@ -47,6 +47,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => Box::pin(serve::run(config)).await,
         Command::Sandbox(args) => commands::sandbox::run(args).await,
         Command::Apply(args) => commands::apply::run(&config, &args, cli.json).await,
+        Command::ExportCatalogue(args) => commands::export::run(&config, &args, cli.json).await,
+        Command::Service(command) => commands::service::run(&config, command, cli.json).await,
         Command::Upstream(command) => commands::upstream::run(&config, command, cli.json).await,
         Command::Account(command) => commands::account::run(&config, command, cli.json).await,
         Command::Key(command) => commands::key::run(&config, command, cli.json).await,
@@ -54,5 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Review(command) => commands::review::run(&config, command, cli.json).await,
         Command::Route(command) => commands::route::run(&config, command, cli.json).await,
         Command::Ledger(command) => commands::ledger::run(&config, command, cli.json).await,
+        Command::Doctor => commands::doctor::run(&config, cli.config.as_deref(), cli.json).await,
+        Command::Completions { shell } => commands::completions::run(shell),
     }
 }

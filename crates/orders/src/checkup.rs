@@ -102,13 +102,13 @@ impl Gateway {
             let before = self.books(id).await?;
             match self.ask_balance(upstream).await {
                 Ok(reading) => {
-                    let slack =
-                        unread_slack(self.store.unread_reserves(id).await?, self.settings.charge_factor_max);
+                    let slack = unread_slack(self.store.unread_reserves(id).await?, self.settings.charge_factor_max);
                     let books = [before, self.books(id).await?];
                     found.push(balance(upstream, reading, books, slack));
                 }
                 Err(text) => {
-                    let advice = format!("check its `url` and `key`, and whether it is up: interline upstream sync {id}");
+                    let advice =
+                        format!("check its `url` and `key`, and whether it is up: interline upstream sync {id}");
                     found.push(Finding::error(format!("upstream {id} answer"), text, advice));
                 }
             }
@@ -166,7 +166,7 @@ fn server(database: &Checkup, now: Timestamp) -> Finding {
     Finding::info("server", text)
 }
 
-/// Our clock against the database's, which was read between `asked_at` and `now`, and against what was written by it before.
+/// Our clock against the database's, which was read between `asked_at` and `now`, and against what was written before.
 fn clocks(database: &Checkup, asked_at: Timestamp, now: Timestamp) -> Finding {
     let newest = database.last_seen.max(database.last_event_at);
     let back_ms = newest.map_or(0, |newest| newest.since(now));
@@ -215,7 +215,8 @@ fn balance(upstream: &Upstream, reading: Micros, books: [UpstreamBookLine; 2], s
 
 fn exposure(id: &UpstreamId, currency: Currency, health: &UpstreamHealth) -> Finding {
     let check = format!("upstream {id} exposure");
-    let unknown = format!("{} unknown submissions over {}", health.exposure.count, Money::new(health.exposure.money, currency));
+    let unknown =
+        format!("{} unknown submissions over {}", health.exposure.count, Money::new(health.exposure.money, currency));
     let advice = "interline review list";
     if health.exposed {
         Finding::error(check, format!("{unknown}: it takes no new orders"), format!("decide them: {advice}"))

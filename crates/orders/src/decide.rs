@@ -13,7 +13,9 @@ use interline_upstream::{ActiveTarget, Stated, SubmitOutcome};
 use serde_json::{Value, json};
 
 use crate::{
-    moves::{self, accept, book, candidate_accounts, evidence_json, lose, next_or_refund, order_accounts, release, tags_of},
+    moves::{
+        self, accept, book, candidate_accounts, evidence_json, lose, next_or_refund, order_accounts, release, tags_of,
+    },
     report::{charge_finding, running_charge},
 };
 
@@ -151,9 +153,7 @@ impl Decide {
             return false;
         }
         match outcome {
-            SubmitOutcome::Accepted { order, charge } => {
-                self.taken(work, attempt, order, *charge, "accepted")
-            }
+            SubmitOutcome::Accepted { order, charge } => self.taken(work, attempt, order, *charge, "accepted"),
             SubmitOutcome::Rejected(refusal) => {
                 let data = json!({"refusal": refusal.name(), "text": refusal.text()});
                 self.not_taken(work, attempt, &format!("refused ({})", refusal.name()), Some(data))

@@ -83,7 +83,7 @@ impl Gateway {
         let placed = self.store.writer().run(Lane::Customer, operation).await?;
         let Placed::Order(order, job) = placed else { return Ok(placed) };
         match (job, permit) {
-            (Some(job), Some(permit)) => self.send_in_background(job, permit, deadline),
+            (Some(job), Some(permit)) => self.send_in_background(*job, permit, deadline),
             _ => self.queued.notify_one(),
         }
         Ok(Placed::Order(order, None))
@@ -192,7 +192,7 @@ struct Place {
 
 enum Placed {
     /// Placed; with the work of sending it, if that was taken along.
-    Order(OrderId, Option<SendJob>),
+    Order(OrderId, Option<Box<SendJob>>),
     /// The same order within its duplicate window.
     Again(OrderId),
     NoFunds,
@@ -238,7 +238,7 @@ impl Operation for Place {
         if let Some((fingerprint, length_ms)) = &self.window {
             work.remember(&self.account, fingerprint, id, self.now.plus_ms(*length_ms));
         }
-        Placed::Order(id, sender.map(|_| self.job(id, attempt, &candidate)))
+        Placed::Order(id, sender.map(|_| Box::new(self.job(id, attempt, &candidate))))
     }
 }
 

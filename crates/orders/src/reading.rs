@@ -114,7 +114,14 @@ impl Reading {
             work.post(&posting, &self.tags(), self.now);
             let suggested = "book what was paid in: upstream topup; what is left is an opening balance: review resolve CASE --write-off";
             let evidence = json!({"reading": self.amount.to_string()});
-            work.open_case("suspense-opening", &self.tags(), Some((self.amount, self.currency)), self.now, suggested, evidence);
+            work.open_case(
+                "suspense-opening",
+                &self.tags(),
+                Some((self.amount, self.currency)),
+                self.now,
+                suggested,
+                evidence,
+            );
         }
         self.keep(work, None);
     }
@@ -122,7 +129,8 @@ impl Reading {
     /// The smallest and largest the books were between the question and now, found by walking back from now.
     fn extremes(&self, work: &Work, books: &UpstreamBooks) -> Extremes {
         let mut balances = KINDS.map(|kind| work.balance(&self.account(kind)));
-        let mut seen = Extremes { upstream_min: balances[0], total_max: total(balances), unclaimed_max: unclaimed(balances) };
+        let mut seen =
+            Extremes { upstream_min: balances[0], total_max: total(balances), unclaimed_max: unclaimed(balances) };
         let mut moves: Vec<(usize, Vec<Move>)> = Vec::new();
         for (place, kind) in KINDS.into_iter().enumerate() {
             moves.extend(books.moves.get(&self.account(kind)).map(|list| (place, list.clone())));

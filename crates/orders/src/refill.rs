@@ -67,7 +67,9 @@ impl Gateway {
         let (tell, told) = tokio::sync::oneshot::channel();
         // On a task of its own: a client that hangs up must not part the commit from the hand-over.
         let asked = self.under_way.spawn(async move {
-            let Some(id) = gateway.store.writer().run(Lane::Customer, operation).await? else { return Ok(Asked::Refused) };
+            let Some(id) = gateway.store.writer().run(Lane::Customer, operation).await? else {
+                return Ok(Asked::Refused);
+            };
             // Whoever asked may have gone away.
             let _ = tell.send(id);
             let outcome = gateway.send_refill(&upstream, upstream_order, permit, deadline).await;
@@ -85,7 +87,11 @@ impl Gateway {
     }
 
     /// The upstream and the attempt that delivered the order, if both can be asked for a refill.
-    async fn refillable(&self, account: &AccountId, order: OrderId) -> Result<(Arc<Upstream>, AttemptRow), RefillRefusal> {
+    async fn refillable(
+        &self,
+        account: &AccountId,
+        order: OrderId,
+    ) -> Result<(Arc<Upstream>, AttemptRow), RefillRefusal> {
         let row = self.store.order(order).await?.filter(|o| o.account == *account).ok_or(RefillRefusal::Order)?;
         let catalogue = self.catalogue();
         let offered = catalogue.service(row.service).is_some_and(|s| s.refill);
@@ -132,11 +138,15 @@ impl Gateway {
         };
         let decision = match sent {
             Sent::Not(reason) => RefillDecision::Rejected { reason: format!("not sent: {reason}") },
-            Sent::Answered(SubmitOutcome::Accepted { order, .. }) => RefillDecision::Accepted { upstream_refill: order },
+            Sent::Answered(SubmitOutcome::Accepted { order, .. }) => {
+                RefillDecision::Accepted { upstream_refill: order }
+            }
             Sent::Answered(SubmitOutcome::Rejected(refusal)) => {
                 RefillDecision::Rejected { reason: format!("refused ({}): {}", refusal.name(), refusal.text()) }
             }
-            Sent::Answered(SubmitOutcome::Busy { .. }) => RefillDecision::Rejected { reason: "the upstream is busy".to_owned() },
+            Sent::Answered(SubmitOutcome::Busy { .. }) => {
+                RefillDecision::Rejected { reason: "the upstream is busy".to_owned() }
+            }
             Sent::Answered(SubmitOutcome::Unknown(evidence)) => RefillDecision::Unknown { evidence },
         };
         loop {
@@ -170,9 +180,17 @@ impl Gateway {
     }
 
     /// The statuses of those of these refills that are the account's own.
-    pub async fn refill_statuses(&self, account: &AccountId, refills: &[RefillId]) -> Result<BTreeMap<RefillId, RefillStatus>, StoreError> {
+    pub async fn refill_statuses(
+        &self,
+        account: &AccountId,
+        refills: &[RefillId],
+    ) -> Result<BTreeMap<RefillId, RefillStatus>, StoreError> {
         let found = self.store.refills(refills).await?;
-        Ok(found.into_iter().filter(|(_, owner)| owner == account).map(|(refill, _)| (refill.id, refill.status)).collect())
+        Ok(found
+            .into_iter()
+            .filter(|(_, owner)| owner == account)
+            .map(|(refill, _)| (refill.id, refill.status))
+            .collect())
     }
 
     /// Reads the refills that are due at an upstream.
@@ -271,7 +289,13 @@ impl Operation for Ask {
             reason: None,
         });
         let tags = attempt_tags(&attempt, Some(service));
-        work.event(&tags, self.now, "refill", format!("refill {id} is asked for at {}", attempt.upstream), Some(json!({"refill": id})));
+        work.event(
+            &tags,
+            self.now,
+            "refill",
+            format!("refill {id} is asked for at {}", attempt.upstream),
+            Some(json!({"refill": id})),
+        );
         Some(id)
     }
 }
@@ -311,11 +335,17 @@ impl Operation for DecideRefill {
         let waiting = matches!(refill.state, RefillState::Sending | RefillState::Unknown);
         match &self.decision {
             RefillDecision::Accepted { upstream_refill } if waiting => self.accept(work, &refill, upstream_refill),
-            RefillDecision::Rejected { reason } if waiting => self.end(work, &refill, RefillState::Rejected, RefillStatus::Rejected, reason),
-            RefillDecision::Unknown { evidence } if refill.state == RefillState::Sending => self.lose(work, &refill, evidence),
+            RefillDecision::Rejected { reason } if waiting => {
+                self.end(work, &refill, RefillState::Rejected, RefillStatus::Rejected, reason);
+            }
+            RefillDecision::Unknown { evidence } if refill.state == RefillState::Sending => {
+                self.lose(work, &refill, evidence);
+            }
             RefillDecision::Says { status } if refill.state == RefillState::Accepted => match status {
                 RefillStatus::Completed => self.end(work, &refill, RefillState::Completed, *status, "delivered"),
-                RefillStatus::Rejected => self.end(work, &refill, RefillState::Rejected, *status, "given up by the upstream"),
+                RefillStatus::Rejected => {
+                    self.end(work, &refill, RefillState::Rejected, *status, "given up by the upstream");
+                }
                 // A refill that is in progress never falls back.
                 RefillStatus::Pending | RefillStatus::InProgress => {
                     if let Some(row) = work.refill_mut(refill.id) {
@@ -339,11 +369,24 @@ impl DecideRefill {
 
     fn accept(&self, work: &mut Work, refill: &RefillRow, upstream_refill: &str) {
         if let Some(row) = work.refill_mut(refill.id) {
-            (row.state, row.upstream_refill, row.reason) = (RefillState::Accepted, Some(upstream_refill.to_owned()), None);
+            (row.state, row.upstream_refill, row.reason) =
+                (RefillState::Accepted, Some(upstream_refill.to_owned()), None);
         }
-        work.set_due(DueKind::Refill, refill.id.to_string(), &refill.upstream, self.now.plus_ms(self.first_ms), self.first_ms);
+        work.set_due(
+            DueKind::Refill,
+            refill.id.to_string(),
+            &refill.upstream,
+            self.now.plus_ms(self.first_ms),
+            self.first_ms,
+        );
         // Its cost shows in the order's charge, so the order is looked at again while the refill is open.
-        work.set_due(DueKind::Status, refill.attempt_id.to_string(), &refill.upstream, self.now.plus_ms(self.first_ms), self.first_ms);
+        work.set_due(
+            DueKind::Status,
+            refill.attempt_id.to_string(),
+            &refill.upstream,
+            self.now.plus_ms(self.first_ms),
+            self.first_ms,
+        );
         self.close_case(work, refill, "the upstream has it");
         self.note(work, refill, format!("refill {} accepted as {upstream_refill}", refill.id), None);
     }

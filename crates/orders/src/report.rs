@@ -259,7 +259,9 @@ pub(crate) fn running_charge(
         return;
     }
     let ours = in_currency(currency, attempt.currency);
-    if ours && charge >= attempt.reserve && !attempt.charge_read
+    if ours
+        && charge >= attempt.reserve
+        && !attempt.charge_read
         && let Some(row) = work.attempt_mut(id)
     {
         row.charge_read = true;
@@ -286,7 +288,13 @@ pub(crate) fn running_charge(
     work.event(&tags, now, "charge", text, None);
 }
 
-pub(crate) fn charge_finding(work: &mut Work, attempt: &AttemptRow, charge: Micros, currency: Option<Currency>, now: Timestamp) {
+pub(crate) fn charge_finding(
+    work: &mut Work,
+    attempt: &AttemptRow,
+    charge: Micros,
+    currency: Option<Currency>,
+    now: Timestamp,
+) {
     let stated = currency.map_or_else(String::new, |c| format!(" {c}"));
     let text = format!(
         "a charge of {charge}{stated} cannot be believed against a reserve of {} {}",

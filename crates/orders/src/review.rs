@@ -174,7 +174,9 @@ fn check_upstream_order(id: &str) -> Result<(), ReviewError> {
     if (1..=64).contains(&id.len()) && id.chars().all(plain) {
         return Ok(());
     }
-    Err(ReviewError::DoesNotFit(format!("`{id}` is not an upstream's order id: 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `#`")))
+    Err(ReviewError::DoesNotFit(format!(
+        "`{id}` is not an upstream's order id: 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `#`"
+    )))
 }
 
 /// Ends an order whose upstream's words did not say how it ended.

@@ -1,5 +1,5 @@
 //! What an `add` asks for, by the type of its service (`protocol.md` §1.4): what it needs, how much it is, and whether
-//! its rate is charged once. Written down here on its own, because what is shared with a gateway would hide its mistakes.
+//! its rate is charged once. Written down here on its own: what is shared with a gateway would hide its mistakes.
 
 use crate::{
     config::Service,

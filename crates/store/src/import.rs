@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use interline_domain::{ServiceId, Timestamp, UpstreamId, ids::ID_MAX, kind::UNITS_MAX};
+use interline_domain::{ServiceId, ServiceType, Timestamp, UpstreamId, ids::ID_MAX, kind::UNITS_MAX};
 use rust_decimal::Decimal;
 
 use crate::{
@@ -99,7 +99,10 @@ fn fits(listing: &ListingRecord, text: &str) -> bool {
 
 /// A service of ours that sells what is listed; nothing if its type or its bounds cannot be ours.
 fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> Option<ServiceRecord> {
+    let service_type = listing.service_type?;
     let (min, max) = (listing.min.max(1), listing.max.min(UNITS_MAX));
+    // What one package delivers is one number.
+    let max = if service_type == ServiceType::Package { min } else { max };
     let offer = OfferRecord {
         upstream: listing.upstream.clone(),
         service: listing.service.clone(),
@@ -110,7 +113,7 @@ fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> O
         id,
         name: listing.name.clone(),
         category: listing.category.clone(),
-        service_type: listing.service_type?,
+        service_type,
         price: SellPrice::Markup(markup_percent),
         min,
         max,
@@ -126,8 +129,6 @@ fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> O
 
 #[cfg(test)]
 mod tests {
-    use interline_domain::ServiceType;
-
     use super::*;
     use crate::{UpstreamKey, UpstreamRecord, UpstreamSettings, UpstreamStateRecord};
 
@@ -196,11 +197,13 @@ mod tests {
             ListingRecord { service_type: None, ..listing("4", "Followers of a new kind") },
             ListingRecord { min: 10, max: 0, ..listing("5", "Followers, none") },
             ListingRecord { category: "FOLLOWERS".to_owned(), min: 0, max: u64::MAX, ..listing("6", "Slow") },
+            ListingRecord { service_type: Some(ServiceType::Package), ..listing("7", "A package of followers") },
         ]);
         let imported = choose(&import("fOLLowers"), &there).unwrap();
-        assert_eq!(ids(&imported), [(1, "1"), (2, "6")]);
+        assert_eq!(ids(&imported), [(1, "1"), (2, "6"), (3, "7")]);
         assert_eq!((imported.unknown_type, imported.out_of_bounds), (1, 1));
-        assert_eq!((imported.created[1].min, imported.created[1].max), (1, UNITS_MAX));
+        let bounds: Vec<(u64, u64)> = imported.created.iter().map(|s| (s.min, s.max)).collect();
+        assert_eq!(bounds, [(10, 5_000), (1, UNITS_MAX), (10, 10)]);
 
         there.upstreams[0].1.catalogue_at = None;
         assert!(choose(&import(""), &there).unwrap_err().to_string().contains("never read"));

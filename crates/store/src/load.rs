@@ -10,9 +10,10 @@ use serde_json::json;
 use crate::{
     db::{Row, Tx, q},
     error::StoreError,
+    needs::{Booked, Move, Needs, UpstreamBooks},
     rows::{AttemptRow, BalanceRow, CaseRow, OrderRow, RefillRow, time, time_opt},
     tables,
-    work::{Booked, Move, Needs, UpstreamBooks, Work},
+    work::Work,
 };
 
 /// Most claims that one reading settles; the next reading goes on.

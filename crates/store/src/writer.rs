@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     db::{Db, Tx, q},
     error::StoreError,
+    needs::Needs,
     rows::DueKind,
     tables,
-    work::{IdBlock, Ids, Needs, Work, Writes},
+    work::{IdBlock, Ids, Work, Writes},
 };
 
 /// Most operations in one commit.

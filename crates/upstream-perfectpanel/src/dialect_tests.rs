@@ -117,9 +117,26 @@ fn readings() -> Vec<Told> {
         told(Call::Balance, 200, r#"{ "balance": "100.84292", "currency": "USD" }"#, Answer::Balance(usd("100.84292"))),
         told(Call::Status(ids(&["1", "2", "3", "4"])), 200, MANY, Answer::Status(states.clone().into())),
         told(Call::Status(ids(&["1"])), 200, one, Answer::Status(states.into_iter().take(1).collect())),
-        told(Call::Refill("1".to_owned()), 200, r#"{"refill":"1"}"#, refilled(SubmitOutcome::Accepted { order: "1".into(), charge: None })),
-        told(Call::Refill("1".to_owned()), 200, r#"{"error":"Order not eligible for refill."}"#, refilled(SubmitOutcome::Rejected(Refusal::Parameters("Order not eligible for refill.".into())))),
-        told(Call::RefillStatus(ids(&["1", "2"])), 200, r#"[{"refill":1,"status":"Completed"},{"refill":2,"status":"Rejected"}]"#, Answer::RefillStatus([("1".to_owned(), RefillStatus::Completed), ("2".to_owned(), RefillStatus::Rejected)].into())),
+        told(
+            Call::Refill("1".to_owned()),
+            200,
+            r#"{"refill":"1"}"#,
+            refilled(SubmitOutcome::Accepted { order: "1".into(), charge: None }),
+        ),
+        told(
+            Call::Refill("1".to_owned()),
+            200,
+            r#"{"error":"Order not eligible for refill."}"#,
+            refilled(SubmitOutcome::Rejected(Refusal::Parameters("Order not eligible for refill.".into()))),
+        ),
+        told(
+            Call::RefillStatus(ids(&["1", "2"])),
+            200,
+            r#"[{"refill":1,"status":"Completed"},{"refill":2,"status":"Rejected"}]"#,
+            Answer::RefillStatus(
+                [("1".to_owned(), RefillStatus::Completed), ("2".to_owned(), RefillStatus::Rejected)].into(),
+            ),
+        ),
         told(Call::Cancel(ids(&["9", "2"])), 200, CANCELED, Answer::Cancel(canceled.into())),
         told(
             Call::Balance,

@@ -123,7 +123,8 @@ mod tests {
         (ServiceType::Default, &[("link", "x"), ("quantity", "10"), ("runs", "3"), ("interval", "60")]),
         (ServiceType::Seo, &[("link", "x"), ("quantity", "10"), ("keywords", "a\nb c")]),
         (ServiceType::CustomComments, &[("link", "x"), ("comments", "one & two, three\nfour")]),
-        (ServiceType::MentionsWithHashtags, &[("link", "x"), ("quantity", "10"), ("usernames", "u\nv"), ("hashtags", "#a\n#b")]),
+        (ServiceType::MentionsWithHashtags,
+            &[("link", "x"), ("quantity", "10"), ("usernames", "u\nv"), ("hashtags", "#a\n#b")]),
         (ServiceType::MentionsCustomList, &[("link", "x"), ("usernames", "u\nv")]),
         (ServiceType::MentionsHashtag, &[("link", "x"), ("quantity", "10"), ("hashtag", "a")]),
         (ServiceType::MentionsUserFollowers, &[("link", "x"), ("quantity", "10"), ("username", "u")]),
@@ -137,8 +138,8 @@ mod tests {
         (ServiceType::Poll, &[("link", "x"), ("quantity", "10"), ("answer_number", "3")]),
         (ServiceType::CommentReplies, &[("link", "x"), ("username", "u"), ("comments", "one\ntwo")]),
         (ServiceType::InvitesFromGroups, &[("link", "x"), ("quantity", "10"), ("groups", "g\nh")]),
-        (ServiceType::WebTraffic, &[("link", "x"), ("quantity", "10"), ("runs", "2"), ("interval", "60"), ("country", "US"),
-            ("device", "5"), ("type_of_traffic", "1"), ("google_keyword", "k")]),
+        (ServiceType::WebTraffic, &[("link", "x"), ("quantity", "10"), ("runs", "2"), ("interval", "60"),
+            ("country", "US"), ("device", "5"), ("type_of_traffic", "1"), ("google_keyword", "k")]),
     ];
 
     #[test]

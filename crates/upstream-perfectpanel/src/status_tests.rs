@@ -123,7 +123,7 @@ fn an_error_of_the_whole_call_is_a_fault() {
 fn values_that_cannot_be_read_are_left_open() {
     for (fields, line) in [
         (r#""status":"Completed""#, "Completed None None None None"),
-        (r#""status":2,"remains":null"#, "Completed None None None None"),
+        (r#""status":2,"remains":null"#, "Other None None None None"),
         (r#""status":"Paused","remains":0"#, "Other Some(0) None None None"),
         (r#""status":null,"remains":"7""#, "Other Some(7) None None None"),
         (r#""charge":"1""#, r#"Other None None Some("1") None"#),

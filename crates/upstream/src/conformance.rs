@@ -282,7 +282,8 @@ fn assert_damaged_is_silent(dialect: &dyn Dialect, told: &Told) {
 
 /// The body decides before the status does: a proxy that puts its own status over a refusal does not change it.
 fn assert_refusal_stays(dialect: &dyn Dialect, told: &Told) {
-    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)) | Answer::Refill(SubmitOutcome::Rejected(_))) {
+    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)) | Answer::Refill(SubmitOutcome::Rejected(_)))
+    {
         return;
     }
     for status in [200, 400, 403, 500, 502, 503] {

@@ -98,8 +98,8 @@ impl ServiceType {
         Self::ALL.into_iter().find(|kind| plain(kind.label()) == wanted)
     }
 
-    /// What the rate of such a service is a price for. Of the two forms of a Custom Comments Package this is the one with
-    /// `comments`; an order knows its own ([`crate::OrderKind::basis`]).
+    /// What the rate of such a service is a price for. Of the two forms of a Custom Comments Package this is the one
+    /// with `comments`; an order knows its own ([`crate::OrderKind::basis`]).
     pub const fn basis(self) -> Basis {
         match self {
             Self::Package | Self::CustomCommentsPackage => Basis::Flat,

@@ -95,7 +95,7 @@ fn attempt(a: &AttemptRow) -> Value {
 pub(crate) fn posting(entry: &JournalEntry) -> Value {
     let line = |l: &interline_store::JournalLine| json!({"account": l.account, "currency": l.currency, "amount": l.amount.to_string()});
     json!({
-        "key": entry.key, "at": time(entry.at), "reason": entry.reason,
+        "key": entry.key, "at": time(entry.at),
         "entries": entry.lines.iter().map(line).collect::<Vec<_>>(),
     })
 }
