@@ -72,6 +72,9 @@ pub enum Lane {
 pub struct Writer {
     customers: mpsc::Sender<Box<dyn Waiting>>,
     background: mpsc::Sender<Box<dyn Waiting>>,
+    /// What becomes of the next commit, for the suite.
+    #[cfg(test)]
+    pub(crate) lose: Arc<std::sync::atomic::AtomicU8>,
 }
 
 impl Writer {
@@ -79,9 +82,22 @@ impl Writer {
     pub(crate) fn start(db: Arc<Db>) -> (Self, tokio::task::JoinHandle<()>) {
         let (customers, customer_lane) = mpsc::channel(QUEUE_MAX);
         let (background, background_lane) = mpsc::channel(QUEUE_MAX);
-        let task = Loop { db, ids: Ids::default() };
+        #[cfg(test)]
+        let lose = Arc::<std::sync::atomic::AtomicU8>::default();
+        let task = Loop {
+            db,
+            ids: Ids::default(),
+            #[cfg(test)]
+            lose: Arc::clone(&lose),
+        };
         let handle = tokio::spawn(task.run(customer_lane, background_lane));
-        (Self { customers, background }, handle)
+        let writer = Self {
+            customers,
+            background,
+            #[cfg(test)]
+            lose,
+        };
+        (writer, handle)
     }
 
     /// Whether the writer takes operations; once it does not, it never will again.
@@ -140,7 +156,16 @@ impl<O: Operation> Waiting for Item<O> {
 struct Loop {
     db: Arc<Db>,
     ids: Ids,
+    #[cfg(test)]
+    lose: Arc<std::sync::atomic::AtomicU8>,
 }
+
+/// The next commit happens, and its acknowledgement is lost.
+#[cfg(test)]
+pub(crate) const LOSE_AFTER: u8 = 1;
+/// The next commit does not happen, and nobody is told.
+#[cfg(test)]
+pub(crate) const LOSE_BEFORE: u8 = 2;
 
 type Group = Vec<Box<dyn Waiting>>;
 
@@ -209,10 +234,27 @@ impl Loop {
         self.set_ids_aside(group.len(), &needs).await?;
         let prepared = tokio::time::timeout(GROUP_TIMEOUT, self.prepare(group, &needs));
         let (tx, witness) = prepared.await.map_err(|_| StoreError::Busy)??;
-        match tokio::time::timeout(GROUP_TIMEOUT, tx.commit()).await {
+        let committed = tokio::time::timeout(GROUP_TIMEOUT, self.acknowledged(tx)).await;
+        match committed {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => self.read_back(witness, error).await,
             Err(_) => self.read_back(witness, StoreError::Busy).await,
+        }
+    }
+
+    #[cfg(not(test))]
+    async fn acknowledged(&self, tx: Tx) -> Result<(), StoreError> {
+        tx.commit().await
+    }
+
+    /// The commit, whose acknowledgement the suite may let get lost, after it happened or before.
+    #[cfg(test)]
+    async fn acknowledged(&self, tx: Tx) -> Result<(), StoreError> {
+        let lost = || Err(StoreError::Sql(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())));
+        match self.lose.swap(0, std::sync::atomic::Ordering::Relaxed) {
+            LOSE_AFTER => tx.commit().await.and_then(|()| lost()),
+            LOSE_BEFORE => tx.rollback().await.and_then(|()| lost()),
+            _ => tx.commit().await,
         }
     }
 

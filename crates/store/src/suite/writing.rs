@@ -12,7 +12,10 @@ use super::{
     operations::{Placed, deposit, place},
     wallet,
 };
-use crate::{Lane, StoreError};
+use crate::{
+    Lane, StoreError,
+    writer::{LOSE_AFTER, LOSE_BEFORE},
+};
 
 /// Broken: members of a group do not see each other's charges and the wallet is overdrawn, or a charge that fits is
 /// refused; or every operation is a commit of its own and the gateway is slow.
@@ -73,6 +76,25 @@ async fn an_answer_is_what_the_next_process_finds() {
         assert_eq!(refused, Placed::Refused);
         assert_eq!(number(&next, "SELECT COUNT(*) AS n FROM orders").await, 1);
         assert_eq!(wallet(&next).await, Micros::ZERO);
+    })
+    .await;
+}
+
+/// Broken: a commit whose acknowledgement got lost is taken for a failure, and the customer orders again; or one that
+/// never happened is taken for done, and the order is lost. Seen to fail with `read_back` answering either without looking.
+#[tokio::test]
+async fn a_commit_without_an_acknowledgement_is_read_back() {
+    on_both(async |site: &Site| {
+        let store = site.stocked().await;
+        store.writer().lose.store(LOSE_AFTER, Ordering::Relaxed);
+        assert!(store.writer().run(Lane::Customer, deposit("5", "kept")).await.unwrap());
+        assert_eq!(wallet(&store).await, money("5"));
+        store.writer().lose.store(LOSE_BEFORE, Ordering::Relaxed);
+        let lost = store.writer().run(Lane::Customer, deposit("7", "lost")).await;
+        assert!(matches!(lost, Err(StoreError::Sql(_))), "{lost:?}");
+        assert_eq!(wallet(&store).await, money("5"));
+        assert!(store.writer().run(Lane::Customer, deposit("7", "lost")).await.unwrap(), "it was never booked");
+        assert_sound(&store).await;
     })
     .await;
 }
