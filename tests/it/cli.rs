@@ -14,10 +14,13 @@ const ORDER: &str = "id account service target quantity status charge refund rem
 const CASE: &str = "case kind status order attempt upstream amount currency opened_at age_s suggested";
 
 /// Every command that exists, as its words.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 32] = [
     "demo",
     "serve",
     "apply",
+    "export-catalogue",
+    "service list",
+    "service import",
     "upstream list",
     "upstream sync",
     "upstream balance",
@@ -41,6 +44,8 @@ const COMMANDS: [&str; 27] = [
     "ledger trial-balance",
     "ledger statement",
     "ledger journal",
+    "doctor",
+    "completions",
     "sandbox",
 ];
 

@@ -21,6 +21,7 @@ mod sabotage;
 mod keys;
 mod limits;
 
+mod catalogue;
 mod cli;
 mod setting_up;
 

@@ -4,6 +4,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use futures_util::{TryStreamExt as _, stream::BoxStream};
 use serde_json::Value;
 use sqlx::{
     AssertSqlSafe, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
@@ -20,6 +21,8 @@ use crate::error::StoreError;
 const READERS_MAX: u32 = 4;
 /// Connections to Postgres.
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+/// Rows that are read before other tasks are let to the thread.
+const ROWS_AT_A_STRETCH: usize = 500;
 /// How long a statement waits for another process's lock on the SQLite file, or for a free connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -87,7 +90,12 @@ impl Db {
         }
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Url)?
-            .options([("synchronous_commit", "on"), ("application_name", "interline")]);
+            // Without the notices that a migration which has nothing to do sends at every start.
+            .options([
+                ("synchronous_commit", "on"),
+                ("application_name", "interline"),
+                ("client_min_messages", "warning"),
+            ]);
         let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(BUSY_TIMEOUT);
         Ok(Self::Postgres(pool.connect_with(options).await?))
     }
@@ -297,10 +305,10 @@ impl Q<'_> {
     pub(crate) async fn all(self, conn: impl Into<Conn<'_>>) -> Result<Vec<Row>, StoreError> {
         let conn = conn.into();
         Ok(match conn {
-            Conn::Db(Db::Sqlite { readers, .. }) => lite(self.sqlite()?.fetch_all(readers).await?),
-            Conn::Db(Db::Postgres(pool)) => pg(self.postgres()?.fetch_all(pool).await?),
-            Conn::Tx(Tx::Sqlite(tx)) => lite(self.sqlite()?.fetch_all(&mut **tx).await?),
-            Conn::Tx(Tx::Postgres(tx)) => pg(self.postgres()?.fetch_all(&mut **tx).await?),
+            Conn::Db(Db::Sqlite { readers, .. }) => lite(gather(self.sqlite()?.fetch(readers)).await?),
+            Conn::Db(Db::Postgres(pool)) => pg(gather(self.postgres()?.fetch(pool)).await?),
+            Conn::Tx(Tx::Sqlite(tx)) => lite(gather(self.sqlite()?.fetch(&mut **tx)).await?),
+            Conn::Tx(Tx::Postgres(tx)) => pg(gather(self.postgres()?.fetch(&mut **tx)).await?),
         })
     }
 
@@ -351,6 +359,18 @@ impl Q<'_> {
         }
         Ok(sqlx::query_with(AssertSqlSafe(Engine::Postgres.text(self.sql)), args))
     }
+}
+
+/// Every row. A long table comes without a pause, so one is made now and then for whoever else needs the thread.
+async fn gather<R>(mut rows: BoxStream<'_, Result<R, sqlx::Error>>) -> Result<Vec<R>, sqlx::Error> {
+    let mut all = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        all.push(row);
+        if all.len().is_multiple_of(ROWS_AT_A_STRETCH) {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(all)
 }
 
 fn lite(rows: Vec<SqliteRow>) -> Vec<Row> {

@@ -47,8 +47,8 @@ impl Store {
         if !imported.created.is_empty() {
             // Behind every other, so that nothing moves in the list.
             let places = held.services.len()..;
-            let placed: Vec<(usize, ServiceRecord)> = places.zip(imported.created.iter().cloned()).collect();
-            staging.stage(&placed).await?;
+            let rows: Vec<(usize, ServiceRecord)> = places.zip(imported.created.iter().cloned()).collect();
+            staging.stage(&rows).await?;
             staging.flip(staging.transaction().await?).await?;
         }
         Ok(imported)
@@ -124,7 +124,7 @@ fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> O
         description: String::new(),
         offers: vec![offer],
     };
-    (min <= max).then_some(service)
+    (min <= max && max <= UNITS_MAX).then_some(service)
 }
 
 #[cfg(test)]

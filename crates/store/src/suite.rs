@@ -9,6 +9,7 @@ mod operations;
 mod processes;
 mod schema;
 mod secrets;
+mod staging;
 mod statements;
 mod writing;
 
