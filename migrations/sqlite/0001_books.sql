@@ -95,6 +95,7 @@ CREATE TABLE balances (
 CREATE TABLE transactions (
   id BIGINT PRIMARY KEY NOT NULL, key TEXT NOT NULL UNIQUE, posted_at BIGINT NOT NULL, effective_at BIGINT NOT NULL,
   reason TEXT, fx JSONB);
+CREATE INDEX transactions_posted ON transactions (posted_at, id);
 CREATE TABLE entries (
   id BIGINT PRIMARY KEY NOT NULL, transaction_id BIGINT NOT NULL REFERENCES transactions (id), account TEXT NOT NULL,
   currency TEXT NOT NULL, amount BIGINT NOT NULL, account_version BIGINT, balance_after BIGINT, floor BIGINT,

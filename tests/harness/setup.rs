@@ -123,9 +123,10 @@ impl Setup {
             write!(offers, "[[service.offer]]\nupstream = \"{id}\"\nservice = \"{UPSTREAM_SERVICE}\"\n")?;
         }
         let price = &self.price;
+        let refill = if self.upstreams.iter().any(|upstream| upstream.refill) { "refill = true\n" } else { "" };
         Ok(format!(
             "{upstreams}\n[[service]]\nid = {SERVICE}\nname = \"Placement, standard\"\ncategory = \"Placements\"\n\
-             {price}\nmin = 10\nmax = 10000\ncancel = true\n{offers}\n\
+             {price}\nmin = 10\nmax = 10000\ncancel = true\n{refill}{offers}\n\
              [[account]]\nid = \"{ACCOUNT}\"\ncurrency = \"USD\"\n{}",
             self.more
         ))
@@ -139,6 +140,7 @@ pub struct UpstreamSetup {
     currency: String,
     max: u64,
     cancel: bool,
+    refill: bool,
     charge_after_partial: ChargeAfterPartial,
     others: Vec<Service>,
     lines: String,
@@ -153,6 +155,7 @@ impl UpstreamSetup {
             currency: "USD".to_owned(),
             max: 10_000,
             cancel: true,
+            refill: false,
             charge_after_partial: ChargeAfterPartial::Net,
             others: Vec::new(),
             lines: String::new(),
@@ -177,6 +180,13 @@ impl UpstreamSetup {
     #[must_use]
     pub fn uncancelable(mut self) -> Self {
         self.cancel = false;
+        self
+    }
+
+    /// It refills, its catalogue says so, and so does our service.
+    #[must_use]
+    pub fn refill(mut self) -> Self {
+        self.refill = true;
         self
     }
 
@@ -215,7 +225,7 @@ impl UpstreamSetup {
             rate: self.rate.clone(),
             min: 10,
             max: self.max,
-            refill: false,
+            refill: self.refill,
             cancel: self.cancel,
             dripfeed: false,
         };

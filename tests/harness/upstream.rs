@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
-use interline_sandbox::{Config, Fault, FaultKind, Journal, JournalOrder, Sandbox};
+use interline_sandbox::{Config, Fault, FaultKind, Journal, JournalOrder, JournalRefill, Sandbox};
 
 use crate::http::runtime;
 
@@ -64,6 +64,17 @@ impl Upstream {
         orders.rev().find(|order| order.link == link).with_context(|| format!("{} has no order for {link}", self.id))
     }
 
+    /// The refills that it really took of the order for `link`.
+    pub fn refills(&self, link: &str) -> Result<Vec<JournalRefill>> {
+        let order = self.order(link)?.id;
+        Ok(self.journal().refills.into_iter().filter(|refill| refill.order == order).collect())
+    }
+
+    /// The latest refill that it took of the order for `link`.
+    pub fn refill(&self, link: &str) -> Result<JournalRefill> {
+        self.refills(link)?.pop().with_context(|| format!("{} has no refill for {link}", self.id))
+    }
+
     /// How many calls of `action` arrived.
     pub fn calls(&self, action: &str) -> usize {
         self.journal().calls.iter().filter(|call| call.action == action).count()
@@ -93,6 +104,18 @@ impl Upstream {
     /// Makes the order for `link` report a charge, which moves the balance.
     pub fn charge(&self, link: &str, charge: &str) -> Result<()> {
         self.sandbox.set_charge(&self.order(link)?.id, charge);
+        Ok(())
+    }
+
+    /// Makes the latest refill of the order for `link` report a status word.
+    pub fn say_of_refill(&self, link: &str, status: &str) -> Result<()> {
+        self.sandbox.refill_progress(&self.refill(link)?.id, status);
+        Ok(())
+    }
+
+    /// Takes `amount` for the latest refill of the order for `link`, which raises what that order reports as charge.
+    pub fn charge_refill(&self, link: &str, amount: &str) -> Result<()> {
+        self.sandbox.charge_refill(&self.refill(link)?.id, amount);
         Ok(())
     }
 

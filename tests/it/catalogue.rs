@@ -276,7 +276,10 @@ fn the_doctor_knows_the_server_and_the_open_cases() -> Result<()> {
 fn a_database_that_is_away_is_a_finding() -> Result<()> {
     let gateway = Gateway::empty(Engine::Sqlite, &Setup::two())?;
     let mut command = gateway.command();
-    let output = command.env("INTERLINE_DATABASE__URL", "mysql://u:s3cret@h/d").args(["doctor", "--json"]).output()?;
+    let output = command
+        .env("INTERLINE_DATABASE__URL", "postgres://u:s3cret@127.0.0.1:1/d")
+        .args(["doctor", "--json"])
+        .output()?;
     let found: Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!((output.status.code(), level(&found, "database")?), (Some(1), "error"), "{output:?}");
     assert!(!String::from_utf8_lossy(&output.stdout).contains("s3cret"), "{output:?}");

@@ -11,6 +11,7 @@ mod failover;
 mod unknown;
 
 mod follow;
+mod refill;
 mod refunds;
 
 mod cases;

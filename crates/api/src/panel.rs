@@ -8,7 +8,7 @@ use std::{error::Error, net::SocketAddr, sync::Arc};
 use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use http_body_util::BodyExt as _;
@@ -88,6 +88,10 @@ impl Panel {
 
     async fn answer(&self, face: Face, peer: SocketAddr, request: Request) -> Response {
         let (head, body) = request.into_parts();
+        if !matches!(head.method, Method::GET | Method::POST) {
+            // A HEAD or a PUT that placed an order would surprise everybody.
+            return wrong_method();
+        }
         let client = self.limits.client(peer.ip(), &head.headers);
         // Counted before anything is read: what is asked for decides only how a refusal is said.
         let counted = self.limits.call(client);
@@ -186,6 +190,14 @@ fn incoming<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a [u8]) -> Incom
         authorization: text(header::AUTHORIZATION),
         cookies: text(header::COOKIE).unwrap_or_default(),
     }
+}
+
+/// 405, in the one shape that all dialects share.
+fn wrong_method() -> Response {
+    let body = br#"{"error":"use POST or GET"}"#.to_vec();
+    let mut response = respond(Encoded { status: 405, retry_after_s: None, body });
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    response
 }
 
 fn respond(encoded: Encoded) -> Response {

@@ -238,6 +238,10 @@ fn service(entry: &ServiceEntry) -> anyhow::Result<DesiredService> {
     let known = ServiceType::ALL.map(ServiceType::label).join(", ");
     let service_type = ServiceType::from_label(&entry.r#type)
         .with_context(|| format!("`type` must be one of {known}, not `{}`", entry.r#type))?;
+    for (key, text) in [("name", &entry.name), ("category", &entry.category), ("description", &entry.description)] {
+        // Postgres cannot keep it, and no panel can show it.
+        ensure!(!text.contains('\0'), "`{key}` must not hold a NUL character");
+    }
     ensure!(
         entry.min >= 1 && entry.min <= entry.max && entry.max <= 2_147_483_647,
         "`min` and `max` must be 1 to 2147483647, and `min` at most `max`"

@@ -371,6 +371,14 @@ impl Config {
                 self.telemetry.log
             ))
         })?;
+        let url = &self.database.url;
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            // It may hold a password, so it is not repeated.
+            return Err(ConfigError("database.url must be sqlite://FILE or postgres://USER@HOST/DATABASE".to_owned()));
+        }
+        if parsed::<Micros>("dispatch.unknown_max", &self.dispatch.unknown_max)?.is_negative() {
+            return Err(ConfigError("dispatch.unknown_max must not be negative".to_owned()));
+        }
         let RoutingPolicy::Cheapest = self.routing.policy;
         Ok(Settings {
             base_currency: parsed::<Currency>("money.base_currency", &self.money.base_currency)?,

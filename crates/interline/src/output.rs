@@ -50,9 +50,10 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// RFC 3339 in UTC.
+/// RFC 3339 in UTC, always to the millisecond, so that times sort as texts do.
 pub(crate) fn time(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.millis()).map_or_else(|_| at.millis().to_string(), |t| t.to_string())
+    let written = |t: jiff::Timestamp| t.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
+    jiff::Timestamp::from_millisecond(at.millis()).map_or_else(|_| at.millis().to_string(), written)
 }
 
 /// `YYYY-MM-DD` (midnight UTC) or RFC 3339.

@@ -68,8 +68,8 @@ pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
                 tracing::warn!("stopped at once; what was under way is recovered at the next start");
                 std::process::exit(1);
             }
-            tracing::info!("stopping: finishing what is under way");
             stop.cancel();
+            tracing::info!("stopping: finishing what is under way");
         }
     });
     Ok(token)

@@ -59,7 +59,18 @@ fn master_key(config: &Config) -> anyhow::Result<MasterKey> {
         return Ok(MasterKey::from_base64(text)?);
     }
     match key_file(config) {
-        Some(file) => Ok(MasterKey::load_or_create(&file)?),
+        Some(file) => {
+            // A new key would not open an old database, and might be kept in the place of the one that does.
+            let database = file.with_file_name(config.database.url.rsplit('/').next().unwrap_or_default());
+            if std::fs::metadata(&database).is_ok_and(|f| f.len() > 0) && !file.exists() {
+                bail!(
+                    "{} is missing, and {} was made with it: restore it from your backup",
+                    file.display(),
+                    database.display()
+                );
+            }
+            Ok(MasterKey::load_or_create(&file)?)
+        }
         None => bail!(
             "secrets.master_key must be set with Postgres: 32 bytes in base64. Make one and keep it safe:\n  \
              export INTERLINE_SECRETS__MASTER_KEY=\"$(head -c 32 /dev/urandom | base64)\""

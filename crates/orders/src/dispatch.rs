@@ -193,7 +193,11 @@ impl Gateway {
         if decided.queued_again {
             self.queued.notify_one();
         }
-        if decided.state == Some(AttemptState::Unknown) {
+        if decided.changed && decided.state == Some(AttemptState::Unknown) {
+            tracing::warn!(
+                order = decided.order.map(|o| o.0),
+                "a submission is unknown; a case is open (interline review list)"
+            );
             // The exposure cap must not lag behind what was just lost.
             if let Err(error) = self.refresh_health().await {
                 tracing::warn!(%error, "the upstreams' health could not be read");

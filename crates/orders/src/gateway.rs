@@ -91,6 +91,7 @@ pub struct Gateway {
 impl Gateway {
     /// Makes a gateway and reads its catalogue.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        parts.store.keep_base_currency(parts.settings.base_currency).await?;
         let rows = parts.store.catalogue().await?;
         let catalogue = Catalogue::new(rows, parts.settings.base_currency, &parts.dialects, None);
         let gateway = Arc::new(Self {

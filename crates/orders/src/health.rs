@@ -45,6 +45,9 @@ impl Gateway {
                 available: available(book.book, exposure.reading, exposure.reserved_since_reading),
                 exposed: exposure.count >= self.settings.unknown_max_count || money.map_or(true, over),
             };
+            if line.exposed && !self.health(id).exposed {
+                tracing::warn!(upstream = %id, unknown = exposure.count, "exposure cap reached: it takes no new orders; see interline review list");
+            }
             health.insert(id.clone(), line);
         }
         self.health.store(health.into());

@@ -249,6 +249,7 @@ pub(crate) fn next_or_refund(
     if let Some(candidate) = next {
         return Some(queue(work, order, service, &candidate, None, now));
     }
+    let why = if row.cancel_requested_at.is_some() { "canceled as the customer asked" } else { why };
     end_order(work, order, canceled(row), None, why, now);
     None
 }

@@ -68,7 +68,10 @@ impl Gateway {
         };
         let wait = Duration::from_millis(self.settings.dispatch_wait_ms);
         match self.verdicts.wait(order, wait).await {
-            Some(Verdict::Refused) => Err(PlaceRefusal::NoUpstream),
+            Some(Verdict::Refused) => {
+                tracing::warn!(order = order.0, account = %account.id, "every upstream refused an order; it was refunded");
+                Err(PlaceRefusal::NoUpstream)
+            }
             Some(Verdict::Stands) | None => Ok(order),
         }
     }

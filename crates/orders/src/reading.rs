@@ -199,6 +199,7 @@ impl Reading {
     /// A shortfall that stands is a question to a person, asked once.
     fn ask_about_shortfall(&self, work: &mut Work, books: &UpstreamBooks, odd: Micros) {
         if books.shortfall_asked {
+            work.revalue_upstream_cases(&self.upstream, "shortfall", -odd);
             return;
         }
         let suggested = "find what was spent there beside us, then: review resolve CASE --write-off";

@@ -103,7 +103,13 @@ impl Reported {
     /// A person has to say what the end was; asked once.
     fn unclear(&self, work: &mut Work, attempt: &AttemptRow, why: &str) {
         if work.open_cases_of(attempt.id).is_empty() {
-            work.event(&tags_of(work, attempt), self.now, "unclear", why, Some(json!({"report": self.report})));
+            work.event(
+                &tags_of(work, attempt),
+                self.now,
+                "unclear",
+                why,
+                Some(json!({"report": report_json(&self.report)})),
+            );
             let suggested = "look at the order there, then: review resolve CASE --delivered ID, or --not-delivered";
             moves::open_case(
                 work,
@@ -111,7 +117,7 @@ impl Reported {
                 "unclear-end",
                 self.now,
                 suggested,
-                json!({"reason": why, "report": self.report}),
+                json!({"reason": why, "report": report_json(&self.report)}),
             );
         }
     }
@@ -302,6 +308,14 @@ pub(crate) fn charge_finding(
     );
     let tags = tags_of(work, attempt);
     work.finding(format!("charge:{}", attempt.id), "charge", &tags, now, text);
+}
+
+/// A report as evidence: amounts are decimal texts there too.
+fn report_json(report: &Report) -> serde_json::Value {
+    json!({
+        "word": report.word, "remains": report.remains, "start_count": report.start_count,
+        "charge": report.charge.map(|c| c.to_string()), "currency": report.currency,
+    })
 }
 
 fn end_of(progress: Progress) -> End {

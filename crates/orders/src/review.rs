@@ -128,6 +128,15 @@ impl Gateway {
     }
 
     async fn resolve_end(self: &Arc<Self>, attempt: &AttemptRow, resolution: &Resolution) -> Result<(), ReviewError> {
+        if let Resolution::Delivered(id) = resolution
+            && attempt.upstream_order.as_ref() != Some(id)
+        {
+            let ours = attempt.upstream_order.as_deref().unwrap_or_default();
+            return Err(ReviewError::DoesNotFit(format!(
+                "this attempt is order {ours} of {}, not {id}",
+                attempt.upstream
+            )));
+        }
         let operation = EndByPerson {
             attempt: attempt.clone(),
             resolution: resolution.clone(),
@@ -144,8 +153,19 @@ impl Gateway {
     async fn resolve_refill(self: &Arc<Self>, case: &CaseRow, resolution: Resolution) -> Result<(), ReviewError> {
         let refill = case.evidence["refill"].as_i64().map(RefillId);
         let refill = refill.ok_or_else(|| ReviewError::DoesNotFit("the case names no refill".to_owned()))?;
+        let row = self.store.refills(&[refill]).await?.pop().map(|(row, _)| row);
         let decision = match resolution {
-            Resolution::Delivered(upstream_refill) => RefillDecision::Accepted { upstream_refill },
+            Resolution::Delivered(upstream_refill) => {
+                check_upstream_order(&upstream_refill)?;
+                RefillDecision::Accepted { upstream_refill }
+            }
+            // It may still arrive, and the customer could ask for a second one at once.
+            Resolution::NotDelivered
+                if let Some(from) = row.map(|r| r.lease_until.plus_ms(self.settings.quiet_ms))
+                    && self.now() < from =>
+            {
+                return Err(ReviewError::TooEarly(from));
+            }
             other => RefillDecision::Rejected { reason: format!("{}, says a person", other.name()) },
         };
         if self.decide_refill(refill, decision).await? {

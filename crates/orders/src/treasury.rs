@@ -147,6 +147,7 @@ impl Operation for TopUp {
         let from_excess = excess.max(Micros::ZERO).min(self.amount.amount - from_opening);
         books.suspense = (opening - from_opening, excess - from_excess);
         for (kind, left) in [("suspense-opening", books.suspense.0), ("suspense-excess", books.suspense.1)] {
+            work.revalue_upstream_cases(&self.upstream, kind, left);
             if left.is_zero() {
                 work.close_upstream_cases(&self.upstream, kind, self.now, &format!("top-up {} booked", self.reference));
             }

@@ -23,8 +23,8 @@ pub struct Config {
     pub faults: Vec<Fault>,
     /// What `charge` says of an order that was refunded.
     pub charge_after_partial: ChargeAfterPartial,
-    /// The first order's id; later ones rise by one. A caller whose books outlive the sandbox gives a higher one at
-    /// each start, because to those books an id that comes again is a contradiction.
+    /// The first order's id; later ones rise by one, and refills begin a million above. A caller whose books outlive
+    /// the sandbox gives a higher one at each start, because to those books an id that comes again is a contradiction.
     pub first_order: u64,
 }
 
@@ -60,7 +60,7 @@ pub struct Service {
     pub min: u64,
     /// Largest quantity.
     pub max: u64,
-    /// Whether refills are listed as possible.
+    /// Whether its completed orders can be refilled.
     pub refill: bool,
     /// Whether its orders can be canceled.
     pub cancel: bool,

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! [[fault]]
-//! action = "add"          # add, status, services, balance, cancel, or "*" (the default) for all
+//! action = "add"          # or status, services, balance, cancel, refill, refill_status; "*" (the default): all
 //! kind = "take_and_drop"  # a FaultKind
 //! count = 2               # how many calls meet it; 0 (the default): until it is removed
 //! delay_ms = 0            # waited before the answer; the default is 0
@@ -18,16 +18,16 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 const FAULTS_MAX: usize = 1_000;
 
 /// What an action may be in a fault.
-const ACTIONS: [&str; 6] = ["*", "add", "status", "services", "balance", "cancel"];
+const ACTIONS: [&str; 8] = ["*", "add", "status", "services", "balance", "cancel", "refill", "refill_status"];
 
 /// One scripted fault. A call meets the first active fault that fits it, and no other; only
 /// [`FaultKind::ChargeDrift`] adds itself to whatever else an order meets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// `add`, `status`, `services`, `balance`, `cancel`, or `*` for every action. Faults of the connection
-    /// ([`FaultKind::RefuseConnection`], [`FaultKind::DropBeforeReading`]) strike before the action is known and
-    /// ignore it.
+    /// `add`, `status`, `services`, `balance`, `cancel`, `refill`, `refill_status`, or `*` for every action. Faults of
+    /// the connection ([`FaultKind::RefuseConnection`], [`FaultKind::DropBeforeReading`]) strike before the action is
+    /// known and ignore it.
     #[serde(default = "every_action", deserialize_with = "read_action")]
     pub action: String,
     /// What happens.
@@ -35,10 +35,9 @@ pub struct Fault {
     /// How many calls meet it; 0: until it is removed. [`FaultKind::RefuseConnection`] sees no calls and ignores it.
     #[serde(default)]
     pub count: u32,
-    /// Milliseconds before the answer, or before the connection is dropped; an order that is taken is taken before
-    /// them. [`FaultKind::RefuseConnection`]: how long connections are refused, 0 until it is removed.
-    /// [`FaultKind::TooManyRequests`]: answered at once, and this is its `Retry-After`, in whole seconds, at least
-    /// one.
+    /// Milliseconds before the answer, or before the connection is dropped; what is taken is taken before them.
+    /// [`FaultKind::RefuseConnection`]: how long connections are refused, 0 until it is removed.
+    /// [`FaultKind::TooManyRequests`]: answered at once, and this is its `Retry-After`, in whole seconds, at least one.
     #[serde(default)]
     pub delay_ms: u64,
 }
@@ -54,7 +53,7 @@ pub enum FaultKind {
     /// The connection is accepted and closed, and nothing is read. It meets connections, so control calls meet it
     /// too.
     DropBeforeReading,
-    /// The call is carried out (an order is taken) and the connection closed without an answer.
+    /// The call is carried out (an order or a refill is taken) and the connection closed without an answer.
     TakeAndDrop,
     /// The call is carried out and never answered.
     TakeAndHang,

@@ -40,8 +40,8 @@ fn an_error_names_the_line_and_what_is_allowed() {
     assert!(error.contains("line 3"), "{error}");
     assert!(error.contains("explode") && error.contains("take_and_hang"), "{error}");
 
-    let error = read_faults("[[fault]]\naction = \"refill\"\nkind = \"html\"\n").unwrap_err();
-    assert!(error.contains("line 2") && error.contains("refill") && error.contains("cancel"), "{error}");
+    let error = read_faults("[[fault]]\naction = \"refund\"\nkind = \"html\"\n").unwrap_err();
+    assert!(error.contains("line 2") && error.contains("refund") && error.contains("refill_status"), "{error}");
 
     assert!(read_faults("[[fault]]\nkind = \"html\"\ntimes = 3\n").unwrap_err().contains("times"));
     assert!(read_faults("[[faults]]\nkind = \"html\"\n").unwrap_err().contains("faults"));

@@ -12,6 +12,9 @@ const CALLS_MAX: usize = 100_000;
 pub struct Journal {
     /// Every order that was really taken, in order of taking.
     pub orders: Vec<JournalOrder>,
+    /// Every refill that was really taken, in order of taking.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refills: Vec<JournalRefill>,
     /// The latest calls, at most 100,000, in order of arrival.
     pub calls: Vec<JournalCall>,
     /// The balance now, as decimal text.
@@ -41,6 +44,17 @@ pub struct JournalOrder {
     pub remains: u64,
     /// When it was taken, in milliseconds since the sandbox started.
     pub taken_at_ms: i64,
+}
+
+/// A refill that was really taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRefill {
+    /// Its id; no order's.
+    pub id: String,
+    /// The id of the order that it refills.
+    pub order: String,
+    /// The status word that it reports now.
+    pub status: String,
 }
 
 /// A call that arrived. Connections that were refused are never seen and so are not here.

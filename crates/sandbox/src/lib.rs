@@ -3,10 +3,11 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `POST`, `GET` `/api/v2` and `/api/v2/` | the panel's five actions, by form, JSON or query |
-//! | `GET /__journal` | `{orders, calls, balance}`: what was really taken, charged and refunded |
+//! | `POST`, `GET` `/api/v2` and `/api/v2/` | the panel's seven actions, by form, JSON or query |
+//! | `GET /__journal` | `{orders, refills, calls, balance}`: what was really taken, charged and refunded |
 //! | `GET`, `POST`, `DELETE` `/__faults` | the active faults; one more, as JSON; none any more |
 //! | `POST /__orders/{id}` | `{status, remains, charge}`: from then on the order's life is what was said |
+//! | `POST /__refills/{id}` | `{status}`: the same of a refill |
 //!
 //! Every order type is taken with its own parameters, quantity and rate, except subscriptions; drip-feed where a
 //! service says so, with bounds on all runs together. What was sent stands in the journal. Business errors come under HTTP 200, as from most panels. Money is whole micro-units,
@@ -35,5 +36,5 @@ mod panel;
 
 pub use config::{ChargeAfterPartial, Config, Life, Service, demo_services};
 pub use fault::{Fault, FaultKind, read_faults};
-pub use journal::{Journal, JournalCall, JournalOrder};
+pub use journal::{Journal, JournalCall, JournalOrder, JournalRefill};
 pub use sandbox::Sandbox;

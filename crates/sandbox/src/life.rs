@@ -42,6 +42,11 @@ impl Standing {
         }
     }
 
+    /// Whether the order was delivered in full.
+    pub(crate) fn is_completed(&self) -> bool {
+        matches!(word(&self.status), Word::Completed)
+    }
+
     /// Whether the order has ended.
     pub(crate) fn has_ended(&self) -> bool {
         !matches!(word(&self.status), Word::Running)

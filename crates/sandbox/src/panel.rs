@@ -1,6 +1,8 @@
 //! The simulated panel itself: its catalogue, orders and balance. It reads no clock: the time is an argument, in
 //! milliseconds since the sandbox started.
 
+mod refills;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -13,12 +15,15 @@ use crate::{
     order_type,
     wire::{self, Fields, field},
 };
+use refills::Refills;
 
 /// The most orders that are kept; the oldest are forgotten first.
 const ORDERS_MAX: usize = 1_000_000;
 
 /// The most ids in one call.
 const IDS_MAX: usize = 100;
+
+const NO_ORDER: &str = "Incorrect order ID";
 
 /// The panel's state.
 pub(crate) struct Panel {
@@ -30,6 +35,7 @@ pub(crate) struct Panel {
     charge_after_partial: ChargeAfterPartial,
     orders: BTreeMap<u64, Order>,
     next_order: u64,
+    refills: Refills,
 }
 
 /// What a call that was carried out came to.
@@ -51,6 +57,9 @@ struct Order {
     quantity: u64,
     params: BTreeMap<String, String>,
     cancelable: bool,
+    refillable: bool,
+    /// Its latest refill.
+    refill: Option<u64>,
     start_count: u64,
     charge: i64,
     refunded: i64,
@@ -76,6 +85,7 @@ impl Panel {
             charge_after_partial: config.charge_after_partial,
             orders: BTreeMap::new(),
             next_order: config.first_order,
+            refills: Refills::new(config.first_order),
         })
     }
 
@@ -90,6 +100,8 @@ impl Panel {
             "balance" => json!({ "balance": self.balance(), "currency": self.currency }),
             "status" => self.statuses(fields, now_ms),
             "cancel" => self.cancels(fields, now_ms),
+            "refill" => self.refill_orders(fields, now_ms),
+            "refill_status" => self.refill_statuses(fields, now_ms),
             _ => error("Incorrect request"),
         };
         Answered { body, taken: None }
@@ -243,6 +255,8 @@ impl Panel {
             quantity,
             params: wire::parameters(fields),
             cancelable: listed.service.cancel,
+            refillable: listed.service.refill,
+            refill: None,
             start_count: 1_000 + number % 9_000,
             charge,
             refunded: 0,
@@ -268,7 +282,7 @@ impl Panel {
         if !one.is_empty() {
             return self.status(one, now_ms);
         }
-        match ids(field(fields, "orders")) {
+        match ids(field(fields, "orders"), NO_ORDER) {
             Ok(ids) => ids.into_iter().map(|id| (id.to_owned(), self.status(id, now_ms))).collect::<Map<_, _>>().into(),
             Err(text) => error(text),
         }
@@ -276,7 +290,7 @@ impl Panel {
 
     fn status(&self, id: &str, now_ms: u64) -> Value {
         let Some((_, order)) = self.find(id) else {
-            return error("Incorrect order ID");
+            return error(NO_ORDER);
         };
         let standing = self.standing(order, now_ms);
         let start_count = if standing.status == "Pending" { 0 } else { order.start_count };
@@ -294,7 +308,7 @@ impl Panel {
 
     fn cancels(&mut self, fields: &Fields, now_ms: u64) -> Value {
         let orders = field(fields, "orders");
-        match ids(if orders.is_empty() { field(fields, "order") } else { orders }) {
+        match ids(if orders.is_empty() { field(fields, "order") } else { orders }, NO_ORDER) {
             Ok(ids) => ids
                 .into_iter()
                 .map(|id| match self.cancel(id, now_ms) {
@@ -307,7 +321,7 @@ impl Panel {
     }
 
     fn cancel(&mut self, id: &str, now_ms: u64) -> Result<(), &'static str> {
-        let (number, order) = self.find(id).ok_or("Incorrect order ID")?;
+        let (number, order) = self.find(id).ok_or(NO_ORDER)?;
         if !order.cancelable {
             return Err("Service doesn't support cancel");
         }
@@ -327,10 +341,11 @@ pub(crate) fn error(text: &str) -> Value {
     json!({ "error": text })
 }
 
-fn ids(list: &str) -> Result<Vec<&str>, &'static str> {
+/// The ids in a list; `none` is what the panel says to an empty one.
+fn ids<'a>(list: &'a str, none: &'static str) -> Result<Vec<&'a str>, &'static str> {
     let ids: Vec<&str> = list.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
     match ids.len() {
-        0 => Err("Incorrect order ID"),
+        0 => Err(none),
         1..=IDS_MAX => Ok(ids),
         _ => Err("No more than 100 orders at a time"),
     }

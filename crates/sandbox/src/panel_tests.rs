@@ -189,6 +189,95 @@ fn a_service_without_cancel_says_so() {
     assert_eq!(panel.journal(0)[0].status, "Pending");
 }
 
+/// A panel whose service `1` refills, with a completed and a running order of it.
+fn refilling(life: Life) -> (Panel, String, String) {
+    let refillable = Service { refill: true, ..service("1", "0.90", true) };
+    let services = vec![refillable, service("fast", "1.000001", false)];
+    let mut panel = Panel::new(Config { services, ..config(life) }).unwrap();
+    let (done, running) = (order(&mut panel, 1_000), order(&mut panel, 1_000));
+    panel.progress(&done, "Completed", None, 0).unwrap();
+    panel.progress(&running, "In progress", Some(5), 0).unwrap();
+    (panel, done, running)
+}
+
+#[test]
+fn a_completed_order_has_at_most_one_open_refill() {
+    let (mut panel, done, running) = refilling(NEVER);
+    assert_eq!(call(&mut panel, "action=services")[0]["refill"], true);
+    call(&mut panel, "action=add&service=fast&link=x&quantity=10");
+    panel.progress("1003", "Completed", None, 0).unwrap();
+    for refused in [running.as_str(), "1003"] {
+        let answer = call(&mut panel, &format!("action=refill&order={refused}"));
+        assert_eq!(answer, error("Order not eligible for refill"), "{refused}");
+    }
+    assert_eq!(call(&mut panel, "action=refill&order=7"), error("Incorrect order ID"));
+    assert_eq!(call(&mut panel, "action=refill"), error("Incorrect order ID"));
+    assert!(panel.refill_journal(0).is_empty());
+
+    let ask = format!("action=refill&order={done}");
+    assert_eq!(call(&mut panel, &ask), json!({ "refill": "1001001" }));
+    for (word, is_open) in [("Pending", true), ("In progress", true), ("Rejected", false), ("Completed", false)] {
+        let refill = panel.refill_journal(0).last().unwrap().id.clone();
+        panel.refill_progress(&refill, word).unwrap();
+        let is_refused = call(&mut panel, &ask) == error("Order not eligible for refill");
+        assert_eq!(is_refused, is_open, "{word}");
+    }
+    let kept: Vec<_> =
+        panel.refill_journal(0).into_iter().map(|refill| (refill.id, refill.order, refill.status)).collect();
+    let wanted = [("1001001", "Rejected"), ("1001002", "Completed"), ("1001003", "Pending")];
+    assert_eq!(kept, wanted.map(|(id, status)| (id.to_owned(), done.clone(), status.to_owned())));
+}
+
+#[test]
+fn refills_are_asked_for_and_looked_at_in_lists() {
+    let (mut panel, done, running) = refilling(NEVER);
+    let answer = call(&mut panel, &format!("action=refill&orders={done},{running},{done},x"));
+    let not_eligible = error("Order not eligible for refill");
+    let wanted = json!([
+        { "order": 1_001, "refill": 1_001_001 },
+        { "order": 1_002, "refill": not_eligible },
+        { "order": 1_001, "refill": not_eligible },
+        { "order": "x", "refill": error("Incorrect order ID") },
+    ]);
+    assert_eq!(answer, wanted);
+    let answer = call(&mut panel, "action=refill_status&refills=1001001,1001");
+    let wanted =
+        json!([{ "refill": 1_001_001, "status": "Pending" }, { "refill": 1_001, "status": error("Refill not found") }]);
+    assert_eq!(answer, wanted);
+    for nothing in ["refill=1001", "refill=x", "refills=,", ""] {
+        let answer = call(&mut panel, &format!("action=refill_status&{nothing}"));
+        assert_eq!(answer, error("Refill not found"), "{nothing}");
+    }
+}
+
+#[test]
+fn a_refill_lives_by_the_clock_until_a_script_says_otherwise() {
+    let (mut panel, done, _) = refilling(Life { start_ms: 100, finish_ms: 1_100 });
+    call_at(&mut panel, &format!("action=refill&order={done}"), 5_000);
+    for (now_ms, status) in [(5_099, "Pending"), (5_100, "In progress"), (6_099, "In progress"), (6_100, "Completed")] {
+        let answer = call_at(&mut panel, "action=refill_status&refill=1001001", now_ms);
+        assert_eq!(answer, json!({ "status": status }), "at {now_ms}");
+    }
+    panel.refill_progress("1001001", "Rejected").unwrap();
+    assert_eq!(call_at(&mut panel, "action=refill_status&refill=1001001", 9_000), json!({ "status": "Rejected" }));
+    assert!(panel.refill_progress("1001", "Completed").is_err());
+
+    panel.pause_life(true, 9_000);
+    call_at(&mut panel, &format!("action=refill&order={done}"), 9_500);
+    assert_eq!(call_at(&mut panel, "action=refill_status&refill=1001002", 99_000), json!({ "status": "Pending" }));
+}
+
+#[test]
+fn what_a_refill_costs_shows_in_the_charge_of_its_order() {
+    let (mut panel, done, _) = refilling(NEVER);
+    call(&mut panel, &format!("action=refill&order={done}"));
+    assert_eq!(panel.balance(), "8.2", "a refill is free until it is charged");
+    panel.charge_refill("1001001", "0.2").unwrap();
+    assert_eq!(call(&mut panel, &format!("action=status&order={done}"))["charge"], "1.1");
+    assert_eq!((panel.balance().as_str(), panel.journal_of(&done, 0).unwrap().charge.as_str()), ("8", "1.1"));
+    assert!(panel.charge_refill("1001", "0.2").is_err() && panel.charge_refill("1001001", "much").is_err());
+}
+
 #[test]
 fn a_new_rate_is_listed_and_charged() {
     let mut panel = panel(NEVER);

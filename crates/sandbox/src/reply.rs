@@ -120,6 +120,7 @@ impl Answer {
 fn refusal(action: &str) -> &'static str {
     match action {
         "add" => "Incorrect service ID",
+        "refill" => "Order not eligible for refill",
         _ => "Incorrect request",
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     door::Door,
     fault::{Fault, Faults},
-    journal::{Journal, JournalOrder},
+    journal::{Journal, JournalOrder, JournalRefill},
     panel::Panel,
     reply::Reply,
     server::{self, Script},
@@ -121,7 +121,24 @@ impl Sandbox {
         done(&self.shared.upstream().panel.set_charge(order, charge));
     }
 
-    /// Stops or resumes the clock that unscripted orders live by. Those that are taken while it stands are Pending.
+    /// Scripts a refill: from then on it reports `status`, whatever the clock says.
+    ///
+    /// # Panics
+    /// When there is no such refill.
+    pub fn refill_progress(&self, refill: &str, status: &str) {
+        done(&self.shared.upstream().panel.refill_progress(refill, status));
+    }
+
+    /// Takes `amount` from the balance for a refill; the status of its order reports that much more as charge.
+    ///
+    /// # Panics
+    /// When there is no such refill or `amount` is no decimal amount.
+    pub fn charge_refill(&self, refill: &str, amount: &str) {
+        done(&self.shared.upstream().panel.charge_refill(refill, amount));
+    }
+
+    /// Stops or resumes the clock that unscripted orders and refills live by. Those that are taken while it stands are
+    /// Pending.
     pub fn pause_life(&self, paused: bool) {
         let now_ms = self.shared.now_ms();
         self.shared.upstream().panel.pause_life(paused, now_ms);
@@ -203,6 +220,14 @@ impl Shared {
             upstream.panel.set_charge(id, charge)?;
         }
         upstream.panel.journal_of(id, now_ms).ok_or_else(|| format!("there is no order `{id}`"))
+    }
+
+    /// Applies a script to a refill and says how it stands then.
+    pub(crate) fn script_refill(&self, id: &str, status: &str) -> Result<JournalRefill, String> {
+        let now_ms = self.now_ms();
+        let mut upstream = self.upstream();
+        upstream.panel.refill_progress(id, status)?;
+        upstream.panel.refill_journal_of(id, now_ms).ok_or_else(|| format!("there is no refill `{id}`"))
     }
 
     /// Waits for `work`, but not beyond the end of the sandbox.

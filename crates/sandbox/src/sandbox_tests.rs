@@ -10,7 +10,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    config::{Life, demo_services},
+    config::{Life, Service, demo_services},
     fault::FaultKind,
 };
 
@@ -21,11 +21,12 @@ fn fault(action: &str, kind: FaultKind, count: u32, delay_ms: u64) -> Fault {
     Fault { action: action.to_owned(), kind, count, delay_ms }
 }
 
+/// A sandbox whose services can all be refilled.
 async fn start(faults: Vec<Fault>) -> Sandbox {
     let config = Config {
         key: "k".to_owned(),
         balance: "10".to_owned(),
-        services: demo_services(100),
+        services: demo_services(100).into_iter().map(|service| Service { refill: true, ..service }).collect(),
         life: Life { start_ms: u64::MAX, finish_ms: u64::MAX },
         faults,
         ..Config::default()
@@ -109,6 +110,36 @@ async fn each_fault_takes_the_order_or_does_not() {
         assert_eq!(journal.calls[1].fault, met);
         let charged = if kind == FaultKind::ChargeDrift { "9.05815" } else { "9.1" };
         assert_eq!(journal.balance, if is_taken { charged } else { "10" }, "{kind:?}");
+        sandbox.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn each_fault_takes_the_refill_or_does_not() {
+    let taken = "{\"refill\":\"1001001\"}";
+    let not_eligible = "{\"error\":\"Order not eligible for refill\"}";
+    for (kind, status, text, is_taken) in [
+        (FaultKind::TakeAndDrop, "", "", true),
+        (FaultKind::TakeAnd502, "HTTP/1.1 502", "502 Bad Gateway", true),
+        (FaultKind::Html, "HTTP/1.1 200", "<!DOCTYPE html>", false),
+        (FaultKind::Empty, "HTTP/1.1 200", "", false),
+        (FaultKind::UnknownError, "HTTP/1.1 200", "Something nobody has listed 17", false),
+        (FaultKind::Refusal, "HTTP/1.1 200", not_eligible, false),
+        (FaultKind::RefusalUnder502, "HTTP/1.1 502", not_eligible, false),
+        (FaultKind::Slow, "HTTP/1.1 200", taken, true),
+        (FaultKind::TooManyRequests, "HTTP/1.1 429", "Rate limit exceeded", false),
+    ] {
+        let sandbox = start(vec![fault("refill", kind, 1, 0)]).await;
+        call(&sandbox, ADD).await;
+        sandbox.progress("1001", "Completed", None);
+        let answer = call(&sandbox, "key=k&action=refill&order=1001").await;
+        assert!(answer.starts_with(status), "{kind:?}: {answer}");
+        assert!(body(&answer).contains(text) && (body(&answer).is_empty() == text.is_empty()), "{kind:?}: {answer}");
+        let journal = sandbox.journal();
+        assert_eq!(journal.refills.len(), usize::from(is_taken), "{kind:?}");
+        assert_eq!((journal.calls[1].action.as_str(), journal.calls[1].order.as_deref()), ("refill", Some("1001")));
+        assert_eq!(journal.calls[1].fault.as_deref(), Some(kind.name()));
+        assert_eq!(journal.balance, "9.1", "{kind:?}");
         sandbox.stop().await;
     }
 }
@@ -248,9 +279,17 @@ async fn a_process_is_scripted_over_http() {
         assert!(send(&sandbox, "POST", path, script).await.starts_with("HTTP/1.1 400"), "{path} {script}");
     }
 
+    sandbox.progress("1001", "Completed", None);
+    assert_eq!(body(&call(&sandbox, "key=k&action=refill&order=1001").await), "{\"refill\":\"1001001\"}");
+    let scripted = send(&sandbox, "POST", "/__refills/1001001", "{\"status\":\"Rejected\"}").await;
+    assert_eq!(body(&scripted), "{\"id\":\"1001001\",\"order\":\"1001\",\"status\":\"Rejected\"}");
+    for (path, script) in [("/__refills/1001", "{\"status\":\"Completed\"}"), ("/__refills/1001001", "{}")] {
+        assert!(send(&sandbox, "POST", path, script).await.starts_with("HTTP/1.1 400"), "{path} {script}");
+    }
+
     let journal: Journal = serde_json::from_str(body(&send(&sandbox, "GET", "/__journal", "").await)).unwrap();
     assert_eq!(journal, sandbox.journal());
-    assert_eq!(journal.balance, "9.3");
+    assert_eq!((journal.balance.as_str(), journal.refills.len()), ("9.1587", 1));
 }
 
 #[tokio::test]
@@ -281,4 +320,12 @@ async fn an_amount_that_cannot_be_read_is_an_error_at_the_start() {
 #[should_panic(expected = "there is no order `7`")]
 async fn a_script_for_no_order_does_not_pass_unseen() {
     start(Vec::new()).await.progress("7", "Completed", None);
+}
+
+#[tokio::test]
+#[should_panic(expected = "there is no refill `1001`")]
+async fn a_script_for_no_refill_does_not_pass_unseen() {
+    let sandbox = start(Vec::new()).await;
+    call(&sandbox, ADD).await;
+    sandbox.refill_progress("1001", "Completed");
 }

@@ -30,6 +30,9 @@ const CONNECTIONS_MAX: usize = 1_024;
 /// Where orders are scripted; the id follows.
 const ORDERS: &str = "/__orders/";
 
+/// Where refills are scripted; the id follows.
+const REFILLS: &str = "/__refills/";
+
 /// The pause after a connection that could not be accepted, for example because all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,6 +75,14 @@ pub(crate) struct Script {
     pub(crate) remains: Option<i64>,
     /// What it reports as its charge.
     pub(crate) charge: Option<String>,
+}
+
+/// A script for one refill, as `POST /__refills/{id}` takes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefillScript {
+    /// The status word that it reports from now on.
+    status: String,
 }
 
 /// The connection is to be closed without an answer.
@@ -154,6 +165,7 @@ fn control(shared: &Arc<Shared>, method: &Method, path: &str, body: &[u8]) -> An
             faults(shared)
         }
         (&Method::POST, path) if path.starts_with(ORDERS) => order(shared, &path[ORDERS.len()..], body),
+        (&Method::POST, path) if path.starts_with(REFILLS) => refill(shared, &path[REFILLS.len()..], body),
         _ => Answer::json(StatusCode::NOT_FOUND, &error("Not found")),
     }
 }
@@ -162,6 +174,16 @@ fn order(shared: &Shared, id: &str, body: &[u8]) -> Answer {
     match serde_json::from_slice::<Script>(body) {
         Ok(script) => match shared.script(id, &script) {
             Ok(order) => Answer::json(StatusCode::OK, &json!(order)),
+            Err(text) => refused(&text),
+        },
+        Err(error) => refused(&error.to_string()),
+    }
+}
+
+fn refill(shared: &Shared, id: &str, body: &[u8]) -> Answer {
+    match serde_json::from_slice::<RefillScript>(body) {
+        Ok(script) => match shared.script_refill(id, &script.status) {
+            Ok(refill) => Answer::json(StatusCode::OK, &json!(refill)),
             Err(text) => refused(&text),
         },
         Err(error) => refused(&error.to_string()),

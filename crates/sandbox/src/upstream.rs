@@ -57,6 +57,11 @@ impl Upstream {
 
     /// What really happened.
     pub(crate) fn journal(&self, now_ms: u64) -> Journal {
-        Journal { orders: self.panel.journal(now_ms), calls: self.calls.to_vec(), balance: self.panel.balance() }
+        Journal {
+            orders: self.panel.journal(now_ms),
+            refills: self.panel.refill_journal(now_ms),
+            calls: self.calls.to_vec(),
+            balance: self.panel.balance(),
+        }
     }
 }

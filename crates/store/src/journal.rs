@@ -1,7 +1,5 @@
 //! The books as people read them: trial balance, statements, postings.
 
-use std::collections::BTreeMap;
-
 use interline_domain::{Micros, OrderId, Timestamp};
 
 use crate::{
@@ -108,7 +106,7 @@ impl Store {
                     FROM entries e JOIN transactions t ON t.id = e.transaction_id WHERE e.account = $1 AND t.posted_at < $2";
         let opening = q(text).bind(account).bind(from.millis()).one(&*self.db).await?.get("opening")?;
         let text = "SELECT t.posted_at, t.key, e.amount FROM entries e JOIN transactions t ON t.id = e.transaction_id
-                    WHERE e.account = $1 AND t.posted_at >= $2 AND t.posted_at < $3 ORDER BY e.account_version, e.id";
+                    WHERE e.account = $1 AND t.posted_at >= $2 AND t.posted_at < $3 ORDER BY e.account_version, t.posted_at, e.id";
         let rows = q(text).bind(account).bind(from.millis()).bind(to.millis()).all(&*self.db).await?;
         let read = |row: &Row| {
             Ok(StatementLine {
@@ -130,53 +128,50 @@ impl Store {
     pub async fn postings_of(&self, order: OrderId) -> Result<Vec<JournalEntry>, StoreError> {
         let text = "SELECT t.id, t.key, t.posted_at, t.reason, e.account, e.currency, e.amount
                     FROM transactions t JOIN entries e ON e.transaction_id = t.id
-                    WHERE t.id IN (SELECT transaction_id FROM entries WHERE order_id = $1) ORDER BY t.id, e.id";
+                    WHERE t.id IN (SELECT transaction_id FROM entries WHERE order_id = $1) ORDER BY t.posted_at, t.id, e.id";
         gathered(&q(text).bind(order.0).all(&*self.db).await?)
     }
 
-    /// The postings from `from` up to, not including, `to`, in their order. `after` is the id that the page before
-    /// returned (0 at first); the second value is the next one, or `None` at the end.
+    /// The postings from `from` up to, not including, `to`, in the order of posting. `after` is what the page before
+    /// returned (`None` at first), and the second value is the next one, or `None` at the end. Ids alone do not tell the
+    /// order, for processes take them in blocks.
     pub async fn journal_page(
         &self,
         from: Timestamp,
         to: Timestamp,
-        after: i64,
-    ) -> Result<(Vec<JournalEntry>, Option<i64>), StoreError> {
-        let text =
-            "SELECT id FROM transactions WHERE id > $1 AND posted_at >= $2 AND posted_at < $3 ORDER BY id LIMIT $4";
-        let heads = q(text).bind(after).bind(from.millis()).bind(to.millis()).bind(PAGE_ROWS).all(&*self.db).await?;
+        after: Option<(Timestamp, i64)>,
+    ) -> Result<(Vec<JournalEntry>, Option<(Timestamp, i64)>), StoreError> {
+        let (at, id) = after.map_or((from.millis(), 0), |(at, id)| (at.millis(), id));
+        let text = "SELECT id, posted_at FROM transactions
+                    WHERE posted_at < $1 AND (posted_at > $2 OR (posted_at = $2 AND id > $3)) ORDER BY posted_at, id LIMIT $4";
+        let heads = q(text).bind(to.millis()).bind(at).bind(id).bind(PAGE_ROWS).all(&*self.db).await?;
         let Some(last) = heads.last() else { return Ok((Vec::new(), None)) };
-        let last: i64 = last.get("id")?;
+        let (last_id, last_at) = (last.get::<i64>("id")?, time(last, "posted_at")?);
         let text = "SELECT t.id, t.key, t.posted_at, t.reason, e.account, e.currency, e.amount
                     FROM transactions t JOIN entries e ON e.transaction_id = t.id
-                    WHERE t.id > $1 AND t.id <= $2 AND t.posted_at >= $3 AND t.posted_at < $4 ORDER BY t.id, e.id";
-        let rows = q(text).bind(after).bind(last).bind(from.millis()).bind(to.millis()).all(&*self.db).await?;
-        Ok((gathered(&rows)?, Some(last)))
+                    WHERE (t.posted_at > $1 OR (t.posted_at = $1 AND t.id > $2))
+                    AND (t.posted_at < $3 OR (t.posted_at = $3 AND t.id <= $4)) ORDER BY t.posted_at, t.id, e.id";
+        let rows = q(text).bind(at).bind(id).bind(last_at.millis()).bind(last_id).all(&*self.db).await?;
+        Ok((gathered(&rows)?, Some((last_at, last_id))))
     }
 }
 
-/// Rows of entries gathered into their postings.
+/// Rows of entries, in the order of their postings, gathered into them.
 fn gathered(rows: &[Row]) -> Result<Vec<JournalEntry>, StoreError> {
-    let mut postings: BTreeMap<i64, JournalEntry> = BTreeMap::new();
+    let mut postings: Vec<(i64, JournalEntry)> = Vec::new();
     for row in rows {
         let id: i64 = row.get("id")?;
-        if let std::collections::btree_map::Entry::Vacant(e) = postings.entry(id) {
-            let head = JournalEntry {
-                key: row.get("key")?,
-                at: time(row, "posted_at")?,
-                reason: row.get("reason")?,
-                lines: Vec::new(),
-            };
-            e.insert(head);
-        }
         let line = JournalLine {
             account: row.get("account")?,
             currency: row.get("currency")?,
             amount: Micros::new(row.get("amount")?),
         };
-        if let Some(posting) = postings.get_mut(&id) {
+        if let Some((_, posting)) = postings.last_mut().filter(|(last, _)| *last == id) {
             posting.lines.push(line);
+        } else {
+            let (key, at, reason) = (row.get("key")?, time(row, "posted_at")?, row.get("reason")?);
+            postings.push((id, JournalEntry { key, at, reason, lines: vec![line] }));
         }
     }
-    Ok(postings.into_values().collect())
+    Ok(postings.into_iter().map(|(_, posting)| posting).collect())
 }

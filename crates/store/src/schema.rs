@@ -1,6 +1,6 @@
 //! Migrations, embedded in the program, and the mark that tells whether the master key fits the database.
 
-use interline_domain::Timestamp;
+use interline_domain::{Currency, Timestamp};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     SqlSafeStr as _,
@@ -58,6 +58,20 @@ impl Store {
         })?;
         debug_assert!(fits.expose_secret().starts_with("made at"));
         Ok(())
+    }
+
+    /// Keeps the base currency of new books; refuses another one for books that are kept in one.
+    pub async fn keep_base_currency(&self, base: Currency) -> Result<(), StoreError> {
+        const ROW: &str = "base-currency";
+        let mut tx = self.db.begin().await?;
+        let text = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        q(text).bind(ROW).bind(base.as_str()).run(&mut tx).await?;
+        let kept: String = q("SELECT value FROM meta WHERE name = $1").bind(ROW).one(&mut tx).await?.get("value")?;
+        tx.commit().await?;
+        if kept == base.as_str() {
+            return Ok(());
+        }
+        Err(StoreError::Refused(format!("these books are kept in {kept}: money.base_currency cannot become {base}")))
     }
 
     /// Tells every server that something it keeps in memory has changed.

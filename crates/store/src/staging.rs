@@ -23,9 +23,9 @@ pub(crate) const ROWS_MAX: usize = 500;
 const REMOVED_MAX: usize = 250;
 /// One change at a time: the lease that it holds, and for how long after the last piece.
 const LEASE: &str = "services";
-const LEASE_MS: i64 = 10_000;
+const LEASE_MS: i64 = 15_000;
 /// How long a change waits for the one before it: longer than the lease of one that died.
-const WAIT_MAX: Duration = Duration::from_secs(15);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 /// How often it looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The pause after a piece, in times of what the piece took.

@@ -199,7 +199,7 @@ pub(crate) const CASES: Table = Table {
         ("evidence", Json),
     ],
     key: &["id"],
-    present: Present::Takes(&["resolved_at", "resolution", "suggested", "evidence"]),
+    present: Present::Takes(&["amount", "resolved_at", "resolution", "suggested", "evidence"]),
 };
 
 pub(crate) const DUE: Table = Table {

@@ -409,6 +409,20 @@ impl Work {
         self.upstreams.insert(upstream.clone(), books);
     }
 
+    /// Brings the open cases of a kind about an upstream up to the money that is in question now.
+    pub fn revalue_upstream_cases(&mut self, upstream: &UpstreamId, kind: &str, amount: Micros) {
+        let about = |case: &&mut CaseRow| {
+            case.upstream.as_ref() == Some(upstream)
+                && case.kind == kind
+                && case.resolved_at.is_none()
+                && case.amount != Some(amount)
+        };
+        for case in self.cases.values_mut().filter(about) {
+            case.amount = Some(amount);
+            self.writes.cases.insert(case.id);
+        }
+    }
+
     /// Keeps what is known of an upstream's balance from now on.
     pub fn set_upstream(&mut self, upstream: &UpstreamId, books: UpstreamBooks, fault: Option<&str>) {
         let row = json!({

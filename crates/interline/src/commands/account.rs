@@ -19,6 +19,9 @@ pub(crate) async fn run(config: &Config, command: AccountCommand, as_json: bool)
         AccountCommand::Create { id, currency } => {
             let id: AccountId = parse_id(&id)?;
             let currency: Currency = currency.map_or(Ok(gateway.settings().base_currency), |c| parse_id(&c))?;
+            if gateway.catalogue().worth(currency).is_none() {
+                tracing::warn!(%currency, "this currency has no rate yet, so nothing is sold in it: add a [[currency]] to the catalogue file");
+            }
             let made = gateway.store().create_account(&id, currency, wiring::now()).await?;
             if as_json {
                 return output::json(&shown(&gateway, &find(&gateway, id.as_str()).await?).await?);

@@ -92,13 +92,13 @@ async fn ledger_account(gateway: &Gateway, account: &str) -> anyhow::Result<(Str
 
 async fn journal(gateway: &Gateway, args: &SpanArgs, as_json: bool) -> anyhow::Result<()> {
     let (from, to) = span(args.from.as_deref(), args.to.as_deref())?;
-    let mut after = Some(0);
+    let mut after = None;
     let mut first = true;
     if as_json {
         output::line("[")?;
     }
-    while let Some(page) = after {
-        let (postings, next) = gateway.store().journal_page(from, to, page).await?;
+    loop {
+        let (postings, next) = gateway.store().journal_page(from, to, after).await?;
         for posting in &postings {
             let shown = super::order::posting(posting);
             if as_json {
@@ -112,6 +112,9 @@ async fn journal(gateway: &Gateway, args: &SpanArgs, as_json: bool) -> anyhow::R
             }
         }
         after = next;
+        if after.is_none() {
+            break;
+        }
     }
     if as_json { output::line("]") } else { Ok(()) }
 }

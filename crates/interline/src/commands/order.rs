@@ -73,7 +73,7 @@ async fn show(gateway: &Gateway, id: OrderId, as_json: bool) -> anyhow::Result<(
         .timeline(id)
         .await?
         .into_iter()
-        .map(|e| json!({"at": time(e.at), "kind": e.kind, "text": e.text, "data": e.data}))
+        .map(|e| json!({"at": time(e.at), "kind": e.kind, "text": e.text, "data": e.data.map(readable)}))
         .collect();
     let mut shown = shown(&order, attempts.last());
     shown["attempts"] = attempts.iter().map(attempt).collect();
@@ -82,6 +82,14 @@ async fn show(gateway: &Gateway, id: OrderId, as_json: bool) -> anyhow::Result<(
     shown["plan"] =
         order.plan["candidates"].as_array().map_or(Value::Null, |c| c.iter().map(super::route::candidate).collect());
     if as_json { output::json(&shown) } else { for_people(&shown) }
+}
+
+/// What an event keeps, with the route as every command prints it.
+fn readable(mut data: Value) -> Value {
+    if let Some(candidates) = data["plan"]["candidates"].as_array() {
+        data["plan"] = candidates.iter().map(super::route::candidate).collect();
+    }
+    data
 }
 
 fn attempt(a: &AttemptRow) -> Value {
