@@ -20,7 +20,7 @@ CREATE TABLE accounts (
   created_at BIGINT NOT NULL);
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY NOT NULL, account TEXT NOT NULL REFERENCES accounts (id), label TEXT NOT NULL, prefix TEXT NOT NULL,
-  hash TEXT NOT NULL UNIQUE, dialect TEXT, created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT);
+  hash TEXT NOT NULL UNIQUE, dialect TEXT, read_only BOOLEAN NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT);
 CREATE INDEX api_keys_account ON api_keys (account);
 
 CREATE TABLE upstreams (

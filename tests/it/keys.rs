@@ -143,3 +143,25 @@ fn a_caller_that_is_too_fast_is_told_when_to_come_back() -> Result<()> {
         gateway.finish()
     })
 }
+
+#[test]
+fn a_key_that_may_only_read_orders_nothing() -> Result<()> {
+    on_both(|engine| {
+        let gateway = Gateway::start(engine, &Setup::two())?;
+        let key = gateway.done(&["key", "create", ACCOUNT, "--scope", "read"])?;
+        let ask = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = [("key", key.trim())].iter().chain(pairs).copied().collect();
+            gateway.http("POST", "/api/v2", &[FORM], &form(&pairs))
+        };
+        assert_eq!(ask(&[("action", "balance")])?.status, 200);
+        let link = ("link", "https://example.com/read");
+        let add = [("action", "add"), ("service", "101"), link, ("quantity", "100")];
+        for refused in
+            [ask(&add)?, ask(&[("action", "cancel"), ("order", "1")])?, ask(&[("action", "refill"), ("order", "1")])?]
+        {
+            assert_eq!((refused.status, refused.error()?.as_str()), (400, "this key may only read"));
+        }
+        assert_eq!(gateway.balance()?, "100");
+        gateway.finish()
+    })
+}

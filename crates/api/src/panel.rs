@@ -130,6 +130,9 @@ impl Panel {
         let dialect = self.dialect(face, Some(&caller));
         let reply = match (self.limits.right_key(client, &key), parsed.command) {
             (Err(refused), command) => said(refused, &command),
+            (Ok(()), Ok(command)) if caller.read_only && command.changes() => {
+                Reply::Refused(Refused::BadRequest("this key may only read".to_owned()))
+            }
             (Ok(()), Ok(command)) => {
                 let done = self.run(&caller.account, dialect, &command).await;
                 done.unwrap_or_else(|refused| Reply::Refused(refused.said_to(&command)))

@@ -230,6 +230,9 @@ pub(crate) enum KeyCommand {
         /// Your name for it
         #[arg(long, default_value = "")]
         label: String,
+        /// What it may do: everything, or only read (services, balance, statuses)
+        #[arg(long, default_value = "all", value_parser = ["all", "read"])]
+        scope: String,
         /// How its holder is answered at /api/v2 [default: as panel.dialect says]
         #[arg(long, value_parser = ["seed", "classic"])]
         dialect: Option<String>,

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use interline_domain::{AccountId, Currency, Fields, Money, Style, UpstreamId};
 use interline_orders::Gateway;
 use interline_sandbox::{Config as SandboxConfig, Sandbox, demo_services};
+use interline_store::NewKey;
 use secrecy::ExposeSecret as _;
 
 use crate::{catalogue_file, cli::DemoArgs, config::Config, output, serve, wiring};
@@ -59,7 +60,10 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
             .push(Sandbox::start(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.context("a simulated upstream")?);
     }
     set_up(&gateway, &sandboxes).await?;
-    let (_, key) = gateway.store().create_key(&ACCOUNTS[0].parse()?, "demo", None, None, wiring::now()).await?;
+    let (_, key) = gateway
+        .store()
+        .create_key(&ACCOUNTS[0].parse()?, NewKey { label: "demo".to_owned(), ..NewKey::default() }, wiring::now())
+        .await?;
     explain(address, key.expose_secret(), &folder, args.keep.is_some())?;
     let stop = serve::stop_signal()?;
     if args.traffic {

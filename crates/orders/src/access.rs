@@ -12,6 +12,8 @@ pub struct Caller {
     pub account: AccountRecord,
     /// The dialect that the key's holder is answered in; `None` for the configured one.
     pub dialect: Option<String>,
+    /// Whether the key may only read: no orders, cancellations and refills.
+    pub read_only: bool,
 }
 
 impl Gateway {
@@ -19,7 +21,7 @@ impl Gateway {
     pub async fn authenticate(&self, key: &str) -> Result<Option<Caller>, StoreError> {
         let Some(key) = self.store.find_key(key).await?.filter(|k| k.is_valid(self.now())) else { return Ok(None) };
         let account = self.catalogue().account(&key.account).filter(|a| a.enabled).cloned();
-        Ok(account.map(|account| Caller { account, dialect: key.dialect }))
+        Ok(account.map(|account| Caller { account, dialect: key.dialect, read_only: key.read_only }))
     }
 
     /// What a customer can spend.

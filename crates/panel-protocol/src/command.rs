@@ -43,6 +43,21 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it orders, cancels or refills, which a key that may only read must not.
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::Add { .. } | Self::Cancel(_) | Self::CancelMany(_) | Self::Refill(_) | Self::RefillMany(_) => true,
+            Self::Services
+            | Self::Balance
+            | Self::Status(_)
+            | Self::StatusMany(_)
+            | Self::RefillStatus(_)
+            | Self::RefillStatusMany(_) => false,
+        }
+    }
+}
+
+impl Command {
     /// Whether it asks how something stands: panels make an `error` in such an answer final.
     pub(crate) const fn asks_status(&self) -> bool {
         matches!(self, Self::Status(_) | Self::StatusMany(_) | Self::RefillStatus(_) | Self::RefillStatusMany(_))

@@ -38,12 +38,27 @@ pub struct KeyRecord {
     pub prefix: String,
     /// The dialect that its holder is answered in; `None` for the configured one.
     pub dialect: Option<String>,
+    /// Whether it may only read: no orders, cancellations and refills.
+    pub read_only: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// What a new key is to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewKey {
+    /// The owner's name for it.
+    pub label: String,
+    /// The dialect that its holder is answered in; `None` for the configured one.
+    pub dialect: Option<String>,
+    /// Whether it may only read.
+    pub read_only: bool,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl KeyRecord {
@@ -59,6 +74,7 @@ impl KeyRecord {
             label: row.get("label")?,
             prefix: row.get("prefix")?,
             dialect: row.get("dialect")?,
+            read_only: row.get("read_only")?,
             created_at: time(row, "created_at")?,
             expires_at: time_opt(row, "expires_at")?,
             revoked_at: time_opt(row, "revoked_at")?,
@@ -102,9 +118,7 @@ impl Store {
     pub async fn create_key(
         &self,
         account: &AccountId,
-        label: &str,
-        dialect: Option<&str>,
-        expires_at: Option<Timestamp>,
+        terms: NewKey,
         now: Timestamp,
     ) -> Result<(KeyRecord, SecretString), StoreError> {
         let key = new_api_key();
@@ -112,28 +126,30 @@ impl Store {
         let record = KeyRecord {
             id: format!("key_{}", &hash[..12]),
             account: account.clone(),
-            label: label.to_owned(),
+            label: terms.label,
             prefix: api_key_prefix(key.expose_secret()),
-            dialect: dialect.map(str::to_owned),
+            dialect: terms.dialect,
+            read_only: terms.read_only,
             created_at: now,
-            expires_at,
+            expires_at: terms.expires_at,
             revoked_at: None,
         };
         let mut tx = self.db.begin().await?;
         if q("SELECT id FROM accounts WHERE id = $1").bind(account.as_str()).opt(&mut tx).await?.is_none() {
             return Err(StoreError::Refused(format!("there is no account {account}")));
         }
-        let text = "INSERT INTO api_keys (id, account, label, prefix, hash, dialect, created_at, expires_at)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let text = "INSERT INTO api_keys (id, account, label, prefix, hash, dialect, read_only, created_at, expires_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         q(text)
             .bind(record.id.as_str())
             .bind(account.as_str())
-            .bind(label)
+            .bind(record.label.as_str())
             .bind(record.prefix.as_str())
             .bind(hash)
             .bind(record.dialect.clone())
+            .bind(record.read_only)
             .bind(now.millis())
-            .bind(expires_at.map(Timestamp::millis))
+            .bind(record.expires_at.map(Timestamp::millis))
             .run(&mut tx)
             .await?;
         Self::touch(&mut tx, "keys").await?;

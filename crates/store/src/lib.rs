@@ -32,7 +32,7 @@ mod writer;
 
 use std::sync::Arc;
 
-pub use accounts::{AccountRecord, KeyRecord};
+pub use accounts::{AccountRecord, KeyRecord, NewKey};
 pub use apply::{Applied, Desired, DesiredKey, DesiredService, DesiredUpstream};
 pub use catalogue::{
     CatalogueRows, CurrencyRecord, ListingRecord, OfferRecord, SellPrice, ServiceRecord, UpstreamKey, UpstreamRecord,

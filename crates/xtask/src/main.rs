@@ -1,5 +1,6 @@
 //! The developers' commands, run as `cargo xtask …`.
 
+mod fuzz;
 mod postgres;
 mod product;
 mod step;
@@ -31,11 +32,21 @@ enum Task {
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
     },
+    /// Runs the fuzz targets of tests/fuzz, one after the other.
+    #[command(after_help = "Example: cargo xtask fuzz --seconds 600")]
+    Fuzz {
+        /// How long each target runs, in seconds.
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
-    let Task::Test { filters } = Cli::parse().task;
-    match test(&filters) {
+    let done = match Cli::parse().task {
+        Task::Test { filters } => test(&filters),
+        Task::Fuzz { seconds } => fuzz::run(seconds),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

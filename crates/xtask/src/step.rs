@@ -1,6 +1,9 @@
 //! One step of a task: said before it is done, and its failure named.
 
-use std::process::{Command, Stdio};
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,8 +33,10 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as it would be typed.
+/// The command as it would be typed, with the variables that are set for it.
 fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    let text = |word: &OsStr| word.to_string_lossy().into_owned();
+    let variables = command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", text(name), text(value?))));
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(text);
+    variables.chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -199,10 +199,10 @@ fn passed_on(service: &str, kind: &OrderKind) -> Fields {
 /// What a command names, as it was written and as what it was understood.
 fn named(command: &Command) -> Vec<(&str, Option<i64>)> {
     fn order(one: &Given<OrderId>) -> (&str, Option<i64>) {
-        (&one.text, one.id.map(|id| id.0))
+        (one.text.as_str(), one.id.map(|id| id.0))
     }
     fn refill(one: &Given<RefillId>) -> (&str, Option<i64>) {
-        (&one.text, one.id.map(|id| id.0))
+        (one.text.as_str(), one.id.map(|id| id.0))
     }
     match command {
         Command::Services | Command::Balance | Command::Add { .. } => Vec::new(),

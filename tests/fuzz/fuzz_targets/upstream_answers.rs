@@ -42,7 +42,7 @@ fn http_status(text: &[u8]) -> u16 {
 
 /// The call of that letter; one that has no call is a submission, where a mistake costs most.
 fn call(letter: u8) -> Call {
-    let (one, many) = (|| vec![ASKED[0].to_owned()], || ASKED.map(str::to_owned).to_vec());
+    let (one, many) = (|| vec![ASKED[0].to_owned()], || Vec::from(ASKED.map(str::to_owned)));
     match letter {
         b'c' => Call::Catalogue,
         b'b' => Call::Balance,
@@ -182,7 +182,7 @@ fn assert_text(text: &str) {
 /// Whether `id` stands in the body as a text or a number, by a rule that is simpler than the reader's.
 fn body_holds(body: &[u8], id: &str) -> bool {
     let json = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    serde_json::from_slice(json).is_ok_and(|body| holds(&body, id))
+    serde_json::from_slice::<Value>(json).is_ok_and(|body| holds(&body, id))
 }
 
 fn holds(value: &Value, id: &str) -> bool {

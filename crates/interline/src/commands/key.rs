@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use interline_domain::AccountId;
+use interline_store::NewKey;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -17,10 +18,11 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
     let gateway = wiring::gateway(config).await?;
     let store = gateway.store();
     match command {
-        KeyCommand::Create { account, label, dialect, expires } => {
+        KeyCommand::Create { account, label, scope, dialect, expires } => {
             let account: AccountId = parse_id(&account)?;
             let expires = expires.as_deref().map(parse_time).transpose()?;
-            let (record, key) = store.create_key(&account, &label, dialect.as_deref(), expires, wiring::now()).await?;
+            let terms = NewKey { label, dialect, read_only: scope == "read", expires_at: expires };
+            let (record, key) = store.create_key(&account, terms, wiring::now()).await?;
             if !as_json {
                 return output::line(key.expose_secret());
             }

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{NOW, Site, customer, execute, on_both};
 use crate::{
-    Engine, KeyRecord, MasterKey, Store, StoreError, UpstreamKey, UpstreamRecord, db::q, new_master_key,
+    Engine, KeyRecord, MasterKey, NewKey, Store, StoreError, UpstreamKey, UpstreamRecord, db::q, new_master_key,
     secrets::new_api_key,
 };
 
@@ -46,7 +46,7 @@ async fn a_key_is_valid_until_its_end_or_its_revocation() {
     on_both(async |site: &Site| {
         let store = site.stocked().await;
         let end = NOW.plus_ms(1_000);
-        let (made, key) = store.create_key(&customer(), "shop", None, Some(end), NOW).await.unwrap();
+        let (made, key) = store.create_key(&customer(), NewKey { expires_at: Some(end), ..shop() }, NOW).await.unwrap();
         let key = key.expose_secret();
         let found = find(&store, key).await;
         assert_eq!((found.id.as_str(), found.account.clone(), found.label.as_str()), (&*made.id, customer(), "shop"));
@@ -62,7 +62,7 @@ async fn a_key_is_valid_until_its_end_or_its_revocation() {
         assert!(!revoked.is_valid(NOW.plus_ms(1)));
 
         assert!(store.find_key(new_api_key().expose_secret()).await.unwrap().is_none());
-        let nobody = store.create_key(&"nobody".parse().unwrap(), "", None, None, NOW).await.err();
+        let nobody = store.create_key(&"nobody".parse().unwrap(), NewKey::default(), NOW).await.err();
         assert!(matches!(nobody, Some(StoreError::Refused(_))), "{nobody:?}");
     })
     .await;
@@ -75,7 +75,7 @@ async fn keys_are_found_in_memory_until_they_are_forgotten() {
     on_both(async |site: &Site| {
         let stores = [site.stocked().await, site.open().await];
         let (_, first) = stores[0].versions().await.unwrap();
-        let (made, key) = stores[0].create_key(&customer(), "shop", None, None, NOW).await.unwrap();
+        let (made, key) = stores[0].create_key(&customer(), shop(), NOW).await.unwrap();
         let key = key.expose_secret();
         let (_, second) = stores[0].versions().await.unwrap();
         assert!(second > first, "a key that is new is not announced");
@@ -100,7 +100,7 @@ async fn keys_are_found_in_memory_until_they_are_forgotten() {
 async fn no_key_is_readable_in_the_database() {
     on_both(async |site: &Site| {
         let store = site.stocked().await;
-        let (made, key) = store.create_key(&customer(), "shop", None, None, NOW).await.unwrap();
+        let (made, key) = store.create_key(&customer(), shop(), NOW).await.unwrap();
         let stored = stored(site, &store).await;
         let holds = |text: &str| stored.windows(text.len()).any(|part| part == text.as_bytes());
         assert!(holds(&made.prefix) && holds("https://alpha.example"), "the rows are not in what was read");
@@ -132,4 +132,8 @@ async fn stored(site: &Site, store: &Store) -> Vec<u8> {
                 UNION ALL SELECT CAST(m AS TEXT) FROM meta m";
     let rows = q(text).all(&*store.db).await.unwrap();
     rows.iter().flat_map(|row| row.get::<String>("line").unwrap().into_bytes()).collect()
+}
+
+fn shop() -> NewKey {
+    NewKey { label: "shop".to_owned(), ..NewKey::default() }
 }
