@@ -24,8 +24,13 @@ impl Database {
             return Ok(Self { url: None });
         }
         let name = format!("it_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        ask(&format!("CREATE DATABASE {name}"))?;
+        of_server(&format!("CREATE DATABASE {name}"))?;
         Ok(Self { url: Some(format!("{}/{name}", needed("INTERLINE_TEST_POSTGRES")?)) })
+    }
+
+    /// What Postgres answers to a statement in this database.
+    pub(crate) fn ask(&self, statement: &str) -> Result<String> {
+        psql(self.url.as_ref().context("SQLite has no server to ask")?, statement)
     }
 }
 
@@ -33,7 +38,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         if let Some((_, name)) = self.url.as_ref().and_then(|url| url.rsplit_once('/')) {
             // The server is removed after the run anyway; this only keeps it small meanwhile.
-            let _ = ask(&format!("DROP DATABASE {name} WITH (FORCE)"));
+            let _ = of_server(&format!("DROP DATABASE {name} WITH (FORCE)"));
         }
     }
 }
@@ -43,12 +48,16 @@ pub(crate) fn needed(variable: &str) -> Result<String> {
     env::var(variable).ok().with_context(|| format!("{variable} is not set: run the tests by `cargo xtask test`"))
 }
 
-/// Runs one statement on the server.
-fn ask(statement: &str) -> Result<()> {
-    let (server, client) = (needed("INTERLINE_TEST_POSTGRES")?, needed("INTERLINE_TEST_PSQL")?);
-    let mut psql = Command::new(client);
-    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]).arg(format!("{server}/postgres"));
+/// Runs one statement on the server itself.
+fn of_server(statement: &str) -> Result<String> {
+    psql(&format!("{}/postgres", needed("INTERLINE_TEST_POSTGRES")?), statement)
+}
+
+/// Runs one statement; the value that it returns.
+fn psql(address: &str, statement: &str) -> Result<String> {
+    let mut psql = Command::new(needed("INTERLINE_TEST_PSQL")?);
+    psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement]).arg(address);
     let output = psql.output().context("cannot run psql")?;
     ensure!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

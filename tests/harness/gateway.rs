@@ -7,6 +7,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use crate::{
     database::{Database, needed},
     engine::Engine,
-    http::{self, Reply, form},
+    http::{self, Reply},
     server::Server,
     setup::{ACCOUNT, SERVICE, Setup},
     upstream::Upstream,
@@ -135,6 +136,21 @@ impl Gateway {
         Ok(())
     }
 
+    /// Sends the server a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.server.as_ref().context("no server runs")?.signal(name)
+    }
+
+    /// Waits until the server has ended, and says with which exit code: -1 if a signal ended it.
+    pub fn ended(&mut self) -> Result<i32> {
+        Ok(self.server.take().context("no server runs")?.ended()?.code().unwrap_or(-1))
+    }
+
+    /// Sets one key of the configuration, written as `SECTION__KEY`, for what is started later.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((format!("INTERLINE_{key}"), value.to_owned()));
+    }
+
     /// Ends the server as a power cut would (SIGKILL).
     pub fn kill(&mut self) -> Result<()> {
         self.server.take().context("no server runs")?.kill()
@@ -144,6 +160,33 @@ impl Gateway {
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
         self.serve()
+    }
+
+    /// Starts the server and ends it as a power cut would, `after` that, however far it has come.
+    pub fn start_and_kill(&self, after: Duration) -> Result<()> {
+        Server::interrupt(self.command().arg("serve"), &self.log_path(), after)
+    }
+
+    /// Where the server listens: `http://ADDR`.
+    pub fn address(&self) -> Result<&str> {
+        Ok(&self.server.as_ref().context("no server runs")?.address)
+    }
+
+    /// Goes on with an empty folder and an empty database, as after the loss of the machine, of which upstreams know nothing.
+    pub fn lose_everything(&mut self) -> Result<()> {
+        ensure!(self.server.is_none(), "the server still runs");
+        (self.database, self.folder) = (Database::create(self.engine)?, TempDir::with_prefix("interline-it-")?);
+        Ok(())
+    }
+
+    /// The database's address; none with SQLite, which has a file in the folder.
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.url.as_deref()
+    }
+
+    /// What Postgres answers to a statement in this database: for what it alone knows, such as how often it found a deadlock.
+    pub fn sql(&self, statement: &str) -> Result<String> {
+        self.database.ask(statement)
     }
 
     /// What the servers logged so far.
@@ -194,14 +237,12 @@ impl Gateway {
 
     /// Sends a request to the server.
     pub fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Reply> {
-        let server = self.server.as_ref().context("no server runs")?;
-        http::send(method, &format!("{}{path}", server.address), headers, body)
+        http::send(method, &format!("{}{path}", self.address()?), headers, body)
     }
 
     /// Sends `body` to the panel face as a form and hangs up at once, without waiting for an answer.
     pub fn hang_up(&self, body: &str) -> Result<()> {
-        let server = self.server.as_ref().context("no server runs")?;
-        let address = server.address.strip_prefix("http://").context("not an address")?;
+        let address = self.address()?.strip_prefix("http://").context("not an address")?;
         let request = format!(
             "POST /api/v2 HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -212,9 +253,7 @@ impl Gateway {
 
     /// Calls the panel face as most clients do, by a form, with [`ACCOUNT`]'s key.
     pub fn post(&self, pairs: &[(&str, &str)]) -> Result<Reply> {
-        let mut all = vec![("key", self.key())];
-        all.extend_from_slice(pairs);
-        self.http("POST", "/api/v2", &[("content-type", "application/x-www-form-urlencoded")], &form(&all))
+        http::call(self.address()?, self.key(), pairs)
     }
 
     /// The same; status and body.
@@ -288,25 +327,48 @@ impl Gateway {
         counts
     }
 
+    /// Holds the books to every invariant.
+    pub fn verify(&self) -> Result<()> {
+        let verified = self.cli(&["ledger", "verify", "--json"])?;
+        let report: Value = serde_json::from_str(&verified.stdout).with_context(|| format!("{verified:?}"))?;
+        let broken: Vec<&Value> =
+            report["invariants"].as_array().into_iter().flatten().filter(|i| i["ok"] != true).collect();
+        ensure!(verified.code == 0 && report["ok"] == true, "the books do not hold: {broken:#?}");
+        Ok(())
+    }
+
+    /// Holds the upstreams' journals to at most one order for each target.
+    pub fn nothing_twice(&self) -> Result<()> {
+        let duplicates = self.duplicates();
+        ensure!(duplicates.is_empty(), "made more than once: {duplicates:?}");
+        Ok(())
+    }
+
     /// Ends the scenario: the server ends in order, the books hold every invariant, no order was made twice anywhere, and
     /// no secret is in the log.
     pub fn finish(mut self) -> Result<()> {
         if self.server.is_some() {
             self.stop()?;
         }
-        let verified = self.cli(&["ledger", "verify", "--json"])?;
-        let report: Value = serde_json::from_str(&verified.stdout).with_context(|| format!("{verified:?}"))?;
-        let broken: Vec<&Value> =
-            report["invariants"].as_array().into_iter().flatten().filter(|i| i["ok"] != true).collect();
-        ensure!(verified.code == 0 && report["ok"] == true, "the books do not hold: {broken:#?}");
-        let duplicates = self.duplicates();
-        ensure!(duplicates.is_empty(), "made more than once: {duplicates:?}");
+        self.verify()?;
+        self.nothing_twice()?;
         let log = self.log()?;
-        let secrets = self.upstreams.iter().map(Upstream::key).chain([self.key(), MASTER_KEY]);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            ensure!(!log.contains(secret), "the log holds a secret");
+        for secret in self.secrets()? {
+            ensure!(!log.contains(&secret), "the log holds a secret");
         }
         Ok(())
+    }
+
+    /// What must never be shown: the upstreams' keys, the customer's and the master key.
+    pub fn secrets(&self) -> Result<Vec<String>> {
+        let keys = self.upstreams.iter().map(Upstream::key).chain([self.key(), MASTER_KEY]);
+        let mut secrets: Vec<String> = keys.map(str::to_owned).collect();
+        let file = self.folder().join("interline.key");
+        if file.exists() {
+            secrets.push(fs::read_to_string(&file)?.trim().to_owned());
+        }
+        secrets.retain(|secret| !secret.is_empty());
+        Ok(secrets)
     }
 
     fn log_path(&self) -> PathBuf {

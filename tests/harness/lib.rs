@@ -4,20 +4,26 @@
 //! A scenario runs on both engines ([`on_both`]) and ends with [`Gateway::finish`], which holds the books to their
 //! invariants. It waits for conditions ([`wait_until`]) and never for a time.
 
+mod collector;
 mod database;
 mod engine;
 mod gateway;
+mod hold;
 mod http;
 mod server;
 mod setup;
+mod shell;
 mod upstream;
 mod wait;
 
+pub use collector::{Collector, Span};
 pub use engine::{Engine, on_both};
 pub use gateway::{Gateway, Output};
-pub use http::{Reply, form, send};
+pub use hold::{Held, Way};
+pub use http::{Heard, Reply, call, crowd, form, send};
 pub use server::Server;
 pub use setup::{ACCOUNT, SERVICE, Setup, UpstreamSetup};
+pub use shell::installed;
 pub use upstream::Upstream;
 pub use wait::wait_until;
 

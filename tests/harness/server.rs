@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -34,20 +35,39 @@ impl Server {
         Ok(server)
     }
 
-    /// Ends it as a power cut would.
+    /// Starts `command` and ends it as a power cut would, `after` that, however far it has come.
+    pub fn interrupt(command: &mut Command, log: &Path, after: Duration) -> Result<()> {
+        let stderr = File::options().create(true).append(true).open(log)?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
+        let mut child = child.context("cannot start it")?;
+        // There is no condition to wait for: any moment is to be hit.
+        thread::sleep(after);
+        cut(&mut child)
+    }
+
+    /// Ends it as a power cut would. That it had ended by itself is a failure.
     pub fn kill(mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        cut(&mut self.child)
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        // Signals need unsafe code or a library; the shell has a command for them.
+        let kill = format!("kill -{name} {}", self.child.id());
+        ensure!(Command::new("sh").args(["-c", &kill]).status()?.success(), "{kill} failed");
         Ok(())
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.
-    pub fn stop(mut self) -> Result<ExitStatus> {
-        // Signals need unsafe code or a library; the shell has a command for them.
-        let kill = format!("kill -TERM {}", self.child.id());
-        ensure!(Command::new("sh").args(["-c", &kill]).status()?.success(), "{kill} failed");
+    pub fn stop(self) -> Result<ExitStatus> {
+        self.signal("TERM")?;
+        self.ended()
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(mut self) -> Result<ExitStatus> {
         let mut ended = None;
-        wait_until("the server to end after SIGTERM", || {
+        wait_until("the server to end", || {
             ended = self.child.try_wait()?;
             Ok(ended.is_some())
         })?;
@@ -85,6 +105,15 @@ impl Server {
         address.with_context(|| format!("its first line was `{line}`"))?.clone_into(&mut self.address);
         Ok(())
     }
+}
+
+/// Ends a process by SIGKILL, unless it ended before.
+fn cut(child: &mut Child) -> Result<()> {
+    let ended = child.try_wait()?;
+    child.kill()?;
+    child.wait()?;
+    ensure!(ended.is_none(), "the server had ended by itself with {ended:?}");
+    Ok(())
 }
 
 impl Drop for Server {

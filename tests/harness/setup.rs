@@ -62,6 +62,13 @@ impl Setup {
         self
     }
 
+    /// Leaves a key of the configuration out of the environment, so that a file may say it.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.settings.retain(|(name, _)| name.strip_prefix("INTERLINE_") != Some(key));
+        self
+    }
+
     /// The catalogue line that prices the service.
     #[must_use]
     pub fn price(mut self, line: &str) -> Self {
@@ -110,13 +117,13 @@ impl Setup {
     /// The catalogue file.
     pub(crate) fn catalogue(&self, running: &[Upstream]) -> Result<String> {
         let (mut upstreams, mut offers) = (String::new(), String::new());
-        for UpstreamSetup { id, currency, lines, .. } in &self.upstreams {
+        for UpstreamSetup { id, currency, timeout_ms, limits: (per_second, burst), lines, .. } in &self.upstreams {
             let upstream = running.iter().find(|upstream| upstream.id() == *id).context("it does not run")?;
             write!(
                 upstreams,
                 "[[upstream]]\nid = \"{id}\"\nadapter = \"perfectpanel\"\nurl = \"{}\"\nkey = \"plain:{}\"\n\
-                 currency = \"{currency}\"\nallow_private_address = true\ntimeout_ms = 3000\n\
-                 requests_per_second = 1000\nburst = 1000\n{lines}\n",
+                 currency = \"{currency}\"\nallow_private_address = true\ntimeout_ms = {timeout_ms}\n\
+                 requests_per_second = {per_second}\nburst = {burst}\n{lines}\n",
                 upstream.url(),
                 upstream.key()
             )?;
@@ -133,16 +140,19 @@ impl Setup {
     }
 }
 
-/// One upstream of a setup: 500 in its balance, quantities from 10 to 10000.
+/// One upstream of a setup: 500 in its balance, quantities from 10 to 10000, three seconds for an answer.
 pub struct UpstreamSetup {
     id: &'static str,
     rate: String,
     currency: String,
+    balance: String,
+    timeout_ms: u32,
     max: u64,
     cancel: bool,
     refill: bool,
     charge_after_partial: ChargeAfterPartial,
     others: Vec<Service>,
+    limits: (u32, u32),
     lines: String,
 }
 
@@ -153,11 +163,14 @@ impl UpstreamSetup {
             id,
             rate: rate.to_owned(),
             currency: "USD".to_owned(),
+            balance: "500".to_owned(),
+            timeout_ms: 3_000,
             max: 10_000,
             cancel: true,
             refill: false,
             charge_after_partial: ChargeAfterPartial::Net,
             others: Vec::new(),
+            limits: (1_000, 1_000),
             lines: String::new(),
         }
     }
@@ -166,6 +179,20 @@ impl UpstreamSetup {
     #[must_use]
     pub fn currency(mut self, code: &str) -> Self {
         code.clone_into(&mut self.currency);
+        self
+    }
+
+    /// What is in its balance at the start, and booked as prepaid.
+    #[must_use]
+    pub fn balance(mut self, amount: &str) -> Self {
+        amount.clone_into(&mut self.balance);
+        self
+    }
+
+    /// How long its answers are waited for.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: u32) -> Self {
+        self.timeout_ms = timeout_ms;
         self
     }
 
@@ -208,6 +235,13 @@ impl UpstreamSetup {
         self
     }
 
+    /// How often it may be called in a second, and at once; else that is no limit.
+    #[must_use]
+    pub fn limits(mut self, requests_per_second: u32, burst: u32) -> Self {
+        self.limits = (requests_per_second, burst);
+        self
+    }
+
     /// One more line of its entry in the catalogue file.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
@@ -232,7 +266,7 @@ impl UpstreamSetup {
         let config = Config {
             key: format!("{}-key-5f0c7a91d2", self.id),
             currency: self.currency.clone(),
-            balance: "500".to_owned(),
+            balance: self.balance.clone(),
             services: [service].into_iter().chain(self.others.iter().cloned()).collect(),
             charge_after_partial: self.charge_after_partial,
             ..Config::default()

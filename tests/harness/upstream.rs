@@ -101,6 +101,11 @@ impl Upstream {
         Ok(())
     }
 
+    /// Makes the order of that number report a status word, and how much remains.
+    pub fn move_on(&self, order: &str, status: &str, remains: Option<i64>) {
+        self.sandbox.progress(order, status, remains);
+    }
+
     /// Makes the order for `link` report a charge, which moves the balance.
     pub fn charge(&self, link: &str, charge: &str) -> Result<()> {
         self.sandbox.set_charge(&self.order(link)?.id, charge);

@@ -148,6 +148,32 @@ fn lists_of_orders_are_read_in_every_spelling() -> Result<()> {
 }
 
 #[test]
+fn no_answer_to_a_status_looks_like_a_failed_call() -> Result<()> {
+    on_both(|engine| {
+        let gateway = Gateway::start(engine, &Setup::two())?;
+        let id = gateway.place("https://example.com/keyed", 100)?.to_string();
+        for (orders, code) in [
+            ("error", 400),
+            ("Error,1", 400),
+            (format!("{id} error").as_str(), 400),
+            ("Array,0,errors", 200),
+            (format!("{id},-1").as_str(), 200),
+        ] {
+            for action in ["status", "multiStatus"] {
+                let reply = gateway.post(&[("action", action), ("orders", orders)])?;
+                let failed = reply.json()?.get("error").is_some();
+                assert_eq!((reply.status, failed), (code, code != 200), "{action} {orders}: {reply:?}");
+                assert!(!failed || reply.error()?.contains("`orders`"), "{reply:?}");
+            }
+        }
+        let each = gateway.post(&[("action", "status"), ("orders", "Array,0,errors")])?.json()?;
+        has(&each, "0 Array errors");
+        assert_eq!(each["errors"], json!({"error": "Incorrect order ID"}));
+        gateway.finish()
+    })
+}
+
+#[test]
 fn the_old_class_asks_for_refills_without_an_action() -> Result<()> {
     on_both(|engine| {
         let gateway = Gateway::start(engine, &Setup::two())?;

@@ -215,7 +215,7 @@ fn the_doctor_says_what_is_wrong_and_changes_nothing() -> Result<()> {
             assert_eq!(level(&healthy, check)?, "info", "{healthy}");
         }
         let shown = entry(&healthy, "check", "database")?;
-        assert!(text(shown, "finding").contains("schema version 1"), "{shown}");
+        assert!(text(shown, "finding").contains("schema version"), "{shown}");
 
         // Money that is booked there and is not there.
         gateway.done(&["upstream", "topup", "beta", "40", "--reference", "never-paid"])?;

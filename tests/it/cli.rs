@@ -1,6 +1,9 @@
 //! The command line: shapes of `--json`, exit codes, references that count once.
 
-use acceptance::{ACCOUNT, Engine, Gateway, Setup, on_both, sandbox::FaultKind};
+use acceptance::{
+    ACCOUNT, Engine, Gateway, Setup, on_both,
+    sandbox::{Fault, FaultKind},
+};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
@@ -59,6 +62,46 @@ fn every_command_explains_itself_with_an_example() -> Result<()> {
         assert!(help.contains("Example") && help.contains(&format!("interline {command}")), "{command}:\n{help}");
     }
     Ok(())
+}
+
+#[test]
+fn the_sandbox_names_every_fault_and_where_it_may_strike() -> Result<()> {
+    let gateway = Gateway::empty(Engine::Sqlite, &Setup::two())?;
+    let help = gateway.done(&["sandbox", "--help"])?;
+    for name in FaultKind::ALL.map(FaultKind::name).into_iter().chain(Fault::ACTIONS) {
+        assert!(help.contains(name), "{name} is missing:\n{help}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_meant_is_wrong_usage_and_says_why() -> Result<()> {
+    on_both(|engine| {
+        let gateway = Gateway::prepare(engine, &Setup::two())?;
+        let sandbox = |more: &[&'static str]| {
+            [&["sandbox", "--adapter", "perfectpanel", "--listen", "127.0.0.1:0"][..], more].concat()
+        };
+        let backwards = ["--from", "2026-11-22", "--to", "2026-11-21"];
+        for (words, says) in [
+            (vec!["demo", "--json"], "--json"),
+            (sandbox(&["--json"]), "--json"),
+            (sandbox(&["--rate", "0"]), "--rate"),
+            (sandbox(&["--balance", "much"]), "--balance"),
+            (sandbox(&["--currency", "dollars"]), "--currency"),
+            (vec!["key", "create", ACCOUNT, "--expires", "2020-01-01"], "--expires"),
+            ([&["ledger", "journal"][..], &backwards].concat(), "--from"),
+            ([&["ledger", "trial-balance"][..], &backwards].concat(), "--from"),
+            ([&["ledger", "statement", ACCOUNT][..], &backwards].concat(), "--from"),
+        ] {
+            let output = gateway.cli(&words)?;
+            assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{words:?}: {output:?}");
+            assert!(output.stderr.contains(says), "{words:?}: {output:?}");
+        }
+        // An empty span is a span.
+        assert_eq!(gateway.json(&["ledger", "journal", "--from", "2020-01-01", "--to", "2020-01-01"])?, json!([]));
+        assert_eq!(gateway.json(&["key", "list", ACCOUNT])?.as_array().map(Vec::len), Some(1));
+        gateway.finish()
+    })
 }
 
 #[test]
@@ -191,7 +234,7 @@ fn the_ledger_can_be_read_back() -> Result<()> {
 #[test]
 fn lists_can_be_taken_in_parts() -> Result<()> {
     on_both(|engine| {
-        let gateway = Gateway::start(engine, &Setup::two())?;
+        let mut gateway = Gateway::start(engine, &Setup::two())?;
         for number in 0..3 {
             gateway.place(&format!("https://example.com/list/{number}"), 100)?;
         }
@@ -202,6 +245,31 @@ fn lists_can_be_taken_in_parts() -> Result<()> {
         assert_eq!(rest, json!([all[2]]));
         assert_eq!(gateway.json(&["order", "list", "--status", "Completed"])?, json!([]));
         assert_eq!(gateway.json(&["order", "list", "--account", "nobody"])?, json!([]));
+
+        // Every other list too, while nothing moves.
+        gateway.stop()?;
+        gateway.done(&["key", "create", ACCOUNT, "--label", "second"])?;
+        gateway.done(&["account", "create", "panel-z"])?;
+        for (words, id) in [
+            (vec!["key", "list", ACCOUNT], "id"),
+            (vec!["upstream", "list"], "id"),
+            (vec!["service", "list"], "id"),
+            (vec!["account", "list"], "id"),
+            (vec!["ledger", "journal"], "key"),
+        ] {
+            let ids = |more: &[&str]| -> Result<Vec<String>> {
+                let listed = gateway.json(&[&words[..], more].concat())?;
+                let entries = listed.as_array().context("no list")?.iter();
+                Ok(entries.map(|one| one[id].as_str().map_or_else(|| one[id].to_string(), str::to_owned)).collect())
+            };
+            let all = ids(&[])?;
+            assert_eq!(ids(&["--limit", "1"])?, all[..1], "{words:?}");
+            assert_eq!(ids(&["--after", &all[0]])?, all[1..], "{words:?}");
+            assert_eq!(ids(&["--after", &all[0], "--limit", "1"])?, all[1..all.len().min(2)], "{words:?}");
+        }
+        for words in [vec!["key", "list", ACCOUNT, "--after", "none"], vec!["ledger", "journal", "--after", "none"]] {
+            assert_eq!(gateway.cli(&words)?.code, 1, "{words:?}");
+        }
         gateway.finish()
     })
 }

@@ -222,11 +222,24 @@ fn a_passing_fault_is_never_an_error_of_a_status_whatever_the_dialect() -> Resul
             })?;
             let limited = last.context("no reply")?;
             assert_eq!((limited.status, limited.retry_after.is_some()), (200, true), "{path}: {limited:?}");
-            for (action, field) in [("status", "order"), ("status", "orders"), ("refill_status", "refill")] {
-                let bare = ask(&gateway, path, gateway.key(), &[("action", action), (field, "1")])?;
+            // Whatever else is wrong with the question.
+            let too_many = (1..=101).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+            for (action, field, value) in [
+                ("status", "order", "1"),
+                ("status", "orders", "1"),
+                ("refill_status", "refill", "1"),
+                ("multiStatus", "orders", too_many.as_str()),
+                ("status", "orders", ""),
+                ("status", "orders", "error"),
+                ("refill_status", "order", "1"),
+            ] {
+                let bare = ask(&gateway, path, gateway.key(), &[("action", action), (field, value)])?;
                 let told = (bare.status, bare.body.as_str(), bare.retry_after.is_some());
-                assert_eq!(told, (429, "", true), "{path} {action} {field}");
+                assert_eq!(told, (429, "", true), "{path} {action} {field}={value}");
             }
+            let json = json!({"key": gateway.key(), "action": "status", "orders": {"1": 1}}).to_string();
+            let bare = gateway.http("POST", path, &[JSON], &json)?;
+            assert_eq!((bare.status, bare.body.as_str()), (429, ""), "{path}");
             gateway.finish()?;
         }
         Ok(())

@@ -108,7 +108,10 @@ fn the_plan_can_be_read_before_and_after() -> Result<()> {
             Ok(json!([candidate["rank"], candidate["taken"], candidate["cost"], candidate["cost_base"]]))
         };
         assert_eq!(ranked("alpha")?, json!([1, true, "0.9", "0.9"]));
-        assert_eq!(ranked("beta")?[0], 2);
+        // One is taken; who else could take it says when.
+        assert_eq!(ranked("beta")?, json!([2, false, "1.2", "1.2"]));
+        let reason = |id: &str| entry(&plan["candidates"], "upstream", id).map(|one| text(one, "reason").to_owned());
+        assert!(reason("alpha")?.starts_with("takes it") && reason("beta")?.contains("rank 2"), "{plan}");
         let gamma = entry(&plan["candidates"], "upstream", "gamma")?;
         assert_eq!((&gamma["rank"], &gamma["taken"]), (&Value::Null, &json!(false)));
         assert!(text(gamma, "reason").contains("500"), "{gamma}");

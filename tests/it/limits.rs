@@ -1,6 +1,10 @@
 //! What is bounded: calls per address, guesses at keys, the size of a call, and where an upstream's address may lead.
 
-use std::{io::ErrorKind, net::TcpListener};
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
 
 use acceptance::{ACCOUNT, Engine, Gateway, Reply, Setup, form, on_both, wait_until};
 use anyhow::{Context, Result};
@@ -131,6 +135,36 @@ fn a_call_that_is_too_large_is_told_the_bound() -> Result<()> {
         assert!(reply.error()?.contains("larger than 4194304 bytes"), "{reply:?}");
     }
     gateway.finish()
+}
+
+#[test]
+fn headers_without_end_are_refused_and_hold_nobody_up() -> Result<()> {
+    let gateway = Gateway::start(Engine::Sqlite, &Setup::two())?;
+    assert_eq!(status_after(&gateway, &"X-Filler: a\r\n".repeat(20))?, Some(200));
+    assert_eq!(status_after(&gateway, &"X-Filler: a\r\n".repeat(200))?, Some(431), "too many");
+    let long = status_after(&gateway, &format!("X-Filler: {}\r\n", "a".repeat(5_000_000)))?;
+    // It hangs up before it has read everything, which may cut off its answer.
+    assert!(matches!(long, Some(431) | None), "too long: {long:?}");
+    assert_eq!(gateway.balance()?, "100");
+    gateway.finish()
+}
+
+/// What `/healthz` answers to a request with these headers; nothing if the connection is cut.
+fn status_after(gateway: &Gateway, headers: &str) -> Result<Option<u16>> {
+    let address = gateway.address()?.strip_prefix("http://").context("not an address")?;
+    let mut connection = TcpStream::connect(address)?;
+    connection.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    let sent = connection.write_all(request.as_bytes());
+    let mut answer = Vec::new();
+    // Whatever came before the connection was cut is the answer; only silence is a failure.
+    if let Err(error) = connection.read_to_end(&mut answer).and(sent)
+        && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    {
+        return Err(error.into());
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()))
 }
 
 #[test]

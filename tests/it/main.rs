@@ -15,12 +15,23 @@ mod refill;
 mod refunds;
 
 mod cases;
+mod crash;
 mod currencies;
+mod hot_wallet;
+mod life;
 mod restart;
 mod sabotage;
 
 mod keys;
 mod limits;
+mod overload;
+mod secrets;
+
+mod backup;
+mod dashboard;
+mod deploy;
+mod sight;
+mod traces;
 
 mod catalogue;
 mod cli;

@@ -73,6 +73,7 @@ fn a_mistake_in_the_configuration_is_named() -> Result<()> {
         ("[panel]\ndispatch_wait = 5\n", ["dispatch_wait", "interline.toml"]),
         ("[panel]\nhttp_status = \"sometimes\"\n", ["http_status", "always-200"]),
         ("[sync]\ncatalogue_ms = \"often\"\n", ["catalogue_ms", "interline.toml"]),
+        ("[routing]\nprice_max_age_s = 0\n", ["routing.price_max_age_s", "at least 1"]),
         ("[paint]\ncolour = \"red\"\n", ["paint", "interline.toml"]),
     ] {
         gateway.write("interline.toml", text)?;
@@ -125,7 +126,7 @@ fn secrets_are_kept_and_not_shown() -> Result<()> {
 #[test]
 fn a_referenced_key_is_read_by_whoever_calls_the_upstream() -> Result<()> {
     on_both(|engine| {
-        let gateway = Gateway::prepare(engine, &Setup::two())?;
+        let mut gateway = Gateway::prepare(engine, &Setup::two())?;
         let (alpha, beta) = (gateway.upstream("alpha")?, gateway.upstream("beta")?);
         let file = fs::read_to_string(gateway.folder().join("catalogue.toml"))?;
         let named = file.replace(&format!("plain:{}", alpha.key()), "env:ALPHA_KEY");
@@ -133,10 +134,19 @@ fn a_referenced_key_is_read_by_whoever_calls_the_upstream() -> Result<()> {
         gateway.write("named.toml", &named)?;
         gateway.write("beta.secret", &format!("{}\n", beta.key()))?;
         gateway.done(&["apply", "named.toml"])?;
-        assert_eq!(gateway.cli(&["upstream", "sync", "alpha"])?.code, 1);
+        let lacking = gateway.cli(&["upstream", "sync", "alpha", "--json"])?;
+        assert!(lacking.code == 1 && lacking.stdout.contains("ALPHA_KEY"), "{lacking:?}");
+        let reason = |gateway: &Gateway| -> Result<Value> {
+            Ok(entry(&gateway.json(&["upstream", "list"])?, "id", "alpha")?["reason"].clone())
+        };
+        assert_eq!(reason(&gateway)?, Value::Null, "what this shell lacks stops nobody else");
         let mut sync = gateway.command();
         let output = sync.env("ALPHA_KEY", alpha.key()).args(["upstream", "sync"]).output()?;
         assert!(output.status.success(), "{output:?}");
+        // What the server lacks stops orders.
+        gateway.serve()?;
+        let wanted = "the server cannot call it: the environment variable ALPHA_KEY";
+        wait_until("the server to say what it lacks", || Ok(reason(&gateway)?.to_string().contains(wanted)))?;
         gateway.finish()
     })
 }
@@ -169,9 +179,14 @@ fn a_sandbox_runs_by_itself() -> Result<()> {
     gateway.write("faults.toml", "[[fault]]\naction = \"services\"\nkind = \"too_many_requests\"\ncount = 1\n")?;
     let mut command = gateway.command();
     command.args(["sandbox", "--adapter", "perfectpanel", "--listen", "127.0.0.1:0", "--faults", "faults.toml"]);
+    command.args(["--currency", "EUR", "--balance", "250", "--rate", "0.50"]);
     let server = Server::spawn(&mut command, &gateway.folder().join("sandbox.log"))?;
-    let services = format!("{}/api/v2?key=any&action=services", server.address);
-    assert_eq!(send("GET", &services, &[], "")?.status, 429);
+    let ask =
+        |action: &str| send("GET", &format!("{}/api/v2?key=sandbox-key&action={action}", server.address), &[], "");
+    assert_eq!(ask("services")?.status, 429);
+    let services = ask("services")?.json()?;
+    assert_eq!((&services[0]["service"], text(&services[0], "rate")), (&json!(1), "0.5"), "{services}");
+    assert_eq!(ask("balance")?.json()?, json!({"balance": "250", "currency": "EUR"}));
     let journal = send("GET", &format!("{}/__journal", server.address), &[], "")?.json()?;
     has(&journal, "orders calls balance");
     assert_eq!(journal["calls"][0]["fault"], "too_many_requests");
@@ -188,11 +203,17 @@ fn the_demo_works_as_it_is_printed() -> Result<()> {
     let server = Server::spawn(&mut command, &gateway.folder().join("demo.log"))?;
     let printed = || -> Vec<String> {
         let said = server.said();
-        said.lines().map(str::trim).filter(|line| line.starts_with("curl ")).map(str::to_owned).collect()
+        let to_try = |line: &&str| line.starts_with("curl ") || line.starts_with("INTERLINE_DATABASE__URL=");
+        said.lines().map(str::trim).filter(to_try).map(str::to_owned).collect()
     };
-    wait_until("three curl lines", || Ok(printed().len() >= 3))?;
+    wait_until("three calls and two commands", || Ok(printed().len() >= 5))?;
     for line in printed() {
-        let output = Command::new("sh").args(["-c", &line]).output()?;
+        // From any folder, and without being told where the program is.
+        let output = Command::new("sh").args(["-c", &line]).current_dir("/").output()?;
+        if !line.starts_with("curl ") {
+            assert!(output.status.success(), "{line}: {output:?}");
+            continue;
+        }
         let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{line}: {output:?}"))?;
         assert!(output.status.success() && answer.get("error").is_none(), "{line}: {answer}");
     }

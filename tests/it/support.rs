@@ -41,3 +41,20 @@ pub(crate) fn case_of(gateway: &Gateway, order: i64) -> Result<String> {
     let cases = gateway.json(&["review", "list"])?;
     Ok(case_about(&cases, order)?["case"].as_i64().context("a case has no number")?.to_string())
 }
+
+/// Millionths of an amount as it is printed.
+pub(crate) fn units(amount: &str) -> Result<i64> {
+    let (sign, plain) = amount.strip_prefix('-').map_or((1, amount), |plain| (-1, plain));
+    let (whole, places) = plain.split_once('.').unwrap_or((plain, ""));
+    let millionths: i64 = format!("{whole}{places:0<6}").parse().with_context(|| format!("no amount: `{amount}`"))?;
+    Ok(sign * millionths)
+}
+
+/// What these orders cost an account, in millionths: its charges less its refunds.
+pub(crate) fn spent<'a>(orders: impl IntoIterator<Item = &'a Value>, account: &str) -> Result<i64> {
+    let mut spent = 0;
+    for order in orders.into_iter().filter(|order| order["account"] == account) {
+        spent += units(text(order, "charge"))? - units(text(order, "refund"))?;
+    }
+    Ok(spent)
+}

@@ -266,6 +266,36 @@ fn what_a_type_cannot_take_names_the_field_and_costs_nothing() -> Result<()> {
 }
 
 #[test]
+fn comments_that_an_upstream_would_count_otherwise_are_not_sent_there() -> Result<()> {
+    on_both(|engine| {
+        let gateway = Gateway::start(engine, &setup())?;
+        // At this face a quantity counts, with comments or without.
+        let ask = |link: &str, quantity: u64, comments: &str| -> Result<Value> {
+            let order = json!({
+                "key": gateway.key(), "action": "add", "service": 212, "link": link, "quantity": quantity,
+                "comments": comments,
+            });
+            let headers = [("content-type", "application/json")];
+            gateway.http("POST", "/perfectPanel", &headers, &order.to_string())?.json()
+        };
+        for (quantity, comments) in [(3, "one\ntwo"), (1, "one\ntwo"), (100, "")] {
+            let refused = ask("https://example.com/miscounted", quantity, comments)?;
+            assert_eq!(refused, json!({"error": "`quantity` must be the number of lines in `comments`"}));
+        }
+        assert_eq!(gateway.json(&["order", "list"])?, json!([]));
+        assert_eq!(gateway.balance()?, "100");
+
+        let link = "https://example.com/counted";
+        let id = ask(link, 2, "one\ntwo")?["order"].as_i64().context("no id")?;
+        gateway.wait_attempt(id, "accepted")?;
+        let alpha = gateway.upstream("alpha")?;
+        let made = alpha.order(link)?;
+        assert_eq!((made.quantity, made.params["comments"].as_str(), alpha.orders().len()), (2, "one\ntwo", 1));
+        gateway.finish()
+    })
+}
+
+#[test]
 fn drip_feed_goes_to_an_upstream_that_does_it_and_nowhere_else() -> Result<()> {
     on_both(|engine| {
         let upstreams = [upstream("alpha", "0.90", false), upstream("beta", "1.20", true)];

@@ -21,7 +21,7 @@ impl Client {
 
 /// The proxies in front of the gateway whose word about a caller's address is taken. From anybody else it is ignored,
 /// or every caller could name a new address with each call.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {

@@ -6,7 +6,9 @@
 mod client;
 mod health;
 mod limits;
+mod often;
 mod panel;
+mod server;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use interline_orders::Gateway;
 pub use interline_panel_protocol::{Dialect, HttpStatus};
 pub use limits::LimitSettings;
 pub use panel::PanelSettings;
+pub use server::{CONNECTIONS_MAX, TURNED_AWAY_MAX, serve};
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What the faces are made with.
@@ -27,19 +30,28 @@ pub struct ApiSettings {
     pub limits: LimitSettings,
 }
 
-/// Every face of the gateway. To be called in a runtime, and served with the address of each connection
-/// (`into_make_service_with_connect_info::<SocketAddr>()`), by which callers are counted.
-pub fn router(gateway: Arc<Gateway>, settings: ApiSettings) -> Router {
-    let limits = Arc::new(limits::Limits::new(settings.limits));
-    limits::keep_tidy(&limits);
-    let panel = panel::Panel::new(gateway.clone(), limits, settings.panel);
-    Router::new()
+/// Changes the settings of the faces while they are served.
+#[derive(Clone)]
+pub struct Faces(Arc<panel::Panel>);
+
+impl Faces {
+    /// Takes other settings for the calls to come. If the limits changed, what callers have used up of them is forgotten.
+    pub fn reload(&self, settings: ApiSettings) {
+        self.0.reload(settings);
+    }
+}
+
+/// Every face of the gateway, for [`serve`], and the handle on its settings. To be called in a runtime.
+pub fn router(gateway: Arc<Gateway>, settings: ApiSettings) -> (Router, Faces) {
+    let panel = Arc::new(panel::Panel::new(gateway.clone(), settings));
+    let router = Router::new()
         // Both spellings: clients repeat a redirected POST as a GET without its body.
         .route("/api/v2", routing::any(panel::api_v2))
         .route("/api/v2/", routing::any(panel::api_v2))
         .route("/perfectPanel", routing::any(panel::perfect_panel))
         .route("/perfectPanel/", routing::any(panel::perfect_panel))
-        .with_state(Arc::new(panel))
+        .with_state(Arc::clone(&panel))
         .merge(health::router(gateway))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::new());
+    (router, Faces(panel))
 }

@@ -20,6 +20,7 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 use interline_panel_protocol::Refused;
+use metrics::{Counter, counter};
 use moka::sync::Cache;
 
 use crate::client::{Client, TrustedProxies};
@@ -34,7 +35,7 @@ const WRONG_KEYS_PER_MINUTE: u32 = 20;
 const KNOWN_FOR: Duration = Duration::from_hours(1);
 
 /// The limits on callers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitSettings {
     /// Calls per minute from one address, or from one /64 network of IPv6.
     pub ip_per_minute: NonZeroU32,
@@ -51,7 +52,7 @@ pub struct LimitSettings {
 /// router go on while one of them guesses; only a key that comes from there for the first time since the start, or
 /// after an hour's pause, is told to come back like a guess.
 pub(crate) struct Limits<C: Clock = DefaultClock> {
-    proxies: TrustedProxies,
+    settings: LimitSettings,
     addresses: Buckets<Client, C>,
     keys: Buckets<u64, C>,
     wrong_keys: Buckets<Client, C>,
@@ -61,7 +62,15 @@ pub(crate) struct Limits<C: Clock = DefaultClock> {
     known: Cache<u64, ()>,
     /// Seeded anew by every process, so that nobody can make two keys that are counted as one.
     hasher: RandomState,
+    limited: Limited,
     clock: C,
+}
+
+/// Calls that were refused, by the limit.
+struct Limited {
+    address: Counter,
+    key: Counter,
+    wrong_key: Counter,
 }
 
 impl Limits {
@@ -75,32 +84,42 @@ impl<C: Clock + Clone + Send + Sync + 'static> Limits<C> {
     fn with_clock(settings: LimitSettings, clock: C) -> Self {
         let tracked_max = u64::try_from(TRACKED_MAX).unwrap_or(u64::MAX);
         Self {
-            proxies: settings.trusted_proxies,
             addresses: Buckets::new(settings.ip_per_minute, &clock),
             keys: Buckets::new(settings.key_per_minute, &clock),
             wrong_keys: Buckets::new(NonZeroU32::new(WRONG_KEYS_PER_MINUTE).unwrap_or(NonZeroU32::MIN), &clock),
             barred: Cache::builder().max_capacity(tracked_max).time_to_live(TIDY_EVERY).build(),
             known: Cache::builder().max_capacity(tracked_max).time_to_live(KNOWN_FOR).build(),
             hasher: RandomState::new(),
+            settings,
+            limited: Limited {
+                address: counter!("interline_limited_total", "limit" => "ip"),
+                key: counter!("interline_limited_total", "limit" => "key"),
+                wrong_key: counter!("interline_limited_total", "limit" => "wrong_key"),
+            },
             clock,
         }
     }
 
+    /// What they were made with.
+    pub(crate) fn settings(&self) -> &LimitSettings {
+        &self.settings
+    }
+
     /// Who is behind the connection from `peer`.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
-        self.proxies.client(peer, headers)
+        self.settings.trusted_proxies.client(peer, headers)
     }
 
     /// Counts a call of an address.
     pub(crate) fn call(&self, client: Client) -> Result<(), Refused> {
-        self.addresses.take(&client).map_err(|until| self.too_fast(until))
+        self.addresses.take(&client).map_err(|until| self.too_fast(&self.limited.address, until))
     }
 
     /// Whether an address may try this key now. To be asked before the key is looked up.
     pub(crate) fn may_try(&self, client: Client, key: &str) -> Result<(), Refused> {
         match self.barred.get(&client) {
             Some(until) if until > self.clock.now() && !self.known.contains_key(&self.pair(client, key)) => {
-                Err(self.too_fast(until))
+                Err(self.too_fast(&self.limited.wrong_key, until))
             }
             _ => Ok(()),
         }
@@ -113,7 +132,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Limits<C> {
             Err(until) => {
                 tracing::info!(?client, "too many wrong keys from one address");
                 self.barred.insert(client, until);
-                self.too_fast(until)
+                self.too_fast(&self.limited.wrong_key, until)
             }
         }
     }
@@ -124,14 +143,15 @@ impl<C: Clock + Clone + Send + Sync + 'static> Limits<C> {
         if !self.known.contains_key(&pair) {
             self.known.insert(pair, ());
         }
-        self.keys.take(&self.hasher.hash_one(key)).map_err(|until| self.too_fast(until))
+        self.keys.take(&self.hasher.hash_one(key)).map_err(|until| self.too_fast(&self.limited.key, until))
     }
 
     fn pair(&self, client: Client, key: &str) -> u64 {
         self.hasher.hash_one((client, key))
     }
 
-    fn too_fast(&self, until: C::Instant) -> Refused {
+    fn too_fast(&self, limited: &Counter, until: C::Instant) -> Refused {
+        limited.increment(1);
         let wait = until.duration_since(self.clock.now()).as_u64();
         Refused::TooFast { retry_after_s: wait.div_ceil(1_000_000_000).max(1) }
     }
@@ -143,9 +163,10 @@ impl<C: Clock + Clone + Send + Sync + 'static> Limits<C> {
     }
 }
 
-/// Forgets idle callers from time to time, for as long as the limits are in use. Needs a runtime around it.
-pub(crate) fn keep_tidy(limits: &Arc<Limits>) {
-    let limits = Arc::downgrade(limits);
+/// Limits that forget idle callers from time to time, for as long as they are in use. Needs a runtime around it.
+pub(crate) fn start(settings: LimitSettings) -> Arc<Limits> {
+    let started = Arc::new(Limits::new(settings));
+    let limits = Arc::downgrade(&started);
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
@@ -153,6 +174,7 @@ pub(crate) fn keep_tidy(limits: &Arc<Limits>) {
             limits.tidy();
         }
     });
+    started
 }
 
 type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;

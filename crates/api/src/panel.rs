@@ -1,31 +1,37 @@
 //! The panel faces: `/api/v2`, and `/perfectPanel` in Streamrise's dialect. Calls are read alike; a face decides the
 //! dialect that they are answered in.
 
+mod bodies;
 mod commands;
+mod meters;
 
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
-use http_body_util::BodyExt as _;
 use interline_domain::Currency;
-use interline_orders::{Caller, Gateway};
-use interline_panel_protocol::{
-    Command, Dialect, Encoded, HttpStatus, Incoming, Key, Parsed, Refused, Reply, encode, parse,
-};
+use interline_orders::{Caller, Gateway, Traceparent};
+use interline_panel_protocol::{Dialect, Encoded, HttpStatus, Incoming, Key, Parsed, Refused, Reply, encode, parse};
 use moka::sync::Cache;
+use tracing::{Instrument as _, Span, field::Empty};
 
-use crate::{client::Client, limits::Limits};
+use self::{
+    bodies::Bodies,
+    meters::{Begun, Meters},
+};
+use crate::{
+    ApiSettings,
+    client::Client,
+    limits::{self, Limits},
+};
 
 /// Price lists kept in memory, one per version, currency, discount and dialect.
 const PRICE_LISTS_MAX: u64 = 64;
-/// What is read of a body that is too large and thrown away, as a multiple of what is allowed. A client that is cut off
-/// while it sends does not read why.
-const DISCARDED_FACTOR: usize = 4;
 
 /// How the panel faces answer.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +47,10 @@ pub struct PanelSettings {
 /// The state of the faces.
 pub(crate) struct Panel {
     gateway: Arc<Gateway>,
-    limits: Arc<Limits>,
-    settings: PanelSettings,
+    limits: ArcSwap<Limits>,
+    settings: ArcSwap<PanelSettings>,
+    bodies: Bodies,
+    meters: Meters,
     price_lists: Cache<(i64, Currency, String, Dialect), Arc<[u8]>>,
 }
 
@@ -54,12 +62,36 @@ enum Face {
 }
 
 impl Face {
+    /// The name that its calls are counted and traced under.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ApiV2 => "api_v2",
+            Self::PerfectPanel => "perfect_panel",
+        }
+    }
+
     /// The dialect of its answers: the face's own, else the key's, else the configured one.
     fn dialect(self, configured: Dialect, of_key: Option<&str>) -> Dialect {
         match self {
             Self::ApiV2 => of_key.and_then(Dialect::from_name).unwrap_or(configured),
             Self::PerfectPanel => Dialect::Streamrise,
         }
+    }
+}
+
+/// What holds for a call from its beginning to its end, whatever is reloaded meanwhile.
+struct Rules {
+    face: Face,
+    settings: PanelSettings,
+    limits: Arc<Limits>,
+    /// The trace that the caller asks in, if it told one.
+    trace: Option<Traceparent>,
+}
+
+impl Rules {
+    /// The dialect of an answer to this caller, or to one who is not known.
+    fn dialect(&self, caller: Option<&Caller>) -> Dialect {
+        self.face.dialect(self.settings.dialect, caller.and_then(|caller| caller.dialect.as_deref()))
     }
 }
 
@@ -82,39 +114,74 @@ pub(crate) async fn perfect_panel(
 }
 
 impl Panel {
-    pub(crate) fn new(gateway: Arc<Gateway>, limits: Arc<Limits>, settings: PanelSettings) -> Self {
-        Self { gateway, limits, settings, price_lists: Cache::new(PRICE_LISTS_MAX) }
+    /// Needs a runtime around it.
+    pub(crate) fn new(gateway: Arc<Gateway>, settings: ApiSettings) -> Self {
+        Self {
+            gateway,
+            limits: ArcSwap::new(limits::start(settings.limits)),
+            settings: ArcSwap::from_pointee(settings.panel),
+            bodies: Bodies::new(),
+            meters: Meters::new(),
+            price_lists: Cache::new(PRICE_LISTS_MAX),
+        }
+    }
+
+    /// Takes other settings for the calls to come. Limits that are the same go on; others begin with full buckets.
+    pub(crate) fn reload(&self, settings: ApiSettings) {
+        self.settings.store(Arc::new(settings.panel));
+        if *self.limits.load().settings() != settings.limits {
+            self.limits.store(limits::start(settings.limits));
+        }
     }
 
     async fn answer(&self, face: Face, peer: SocketAddr, request: Request) -> Response {
+        let trace = traceparent(request.headers());
+        let span = tracing::info_span!(
+            "request",
+            face = face.name(),
+            action = Empty,
+            result = Empty,
+            status = Empty,
+            otel.kind = "server"
+        );
+        self.gateway.continue_trace(&span, trace.as_ref());
+        let rules = Rules { face, settings: **self.settings.load(), limits: self.limits.load_full(), trace };
+        self.answer_by(&rules, peer, request).instrument(span).await
+    }
+
+    async fn answer_by(&self, rules: &Rules, peer: SocketAddr, request: Request) -> Response {
+        let begun = self.meters.begin(rules.face);
+        let mut action = meters::action(None);
         let (head, body) = request.into_parts();
         if !matches!(head.method, Method::GET | Method::POST) {
             // A HEAD or a PUT that placed an order would surprise everybody.
-            return wrong_method();
+            return noted(begun, action, "bad_request", wrong_method());
         }
-        let client = self.limits.client(peer.ip(), &head.headers);
+        let client = rules.limits.client(peer.ip(), &head.headers);
         // Counted before anything is read: what is asked for decides only how a refusal is said.
-        let counted = self.limits.call(client);
-        let (reply, dialect) = match read(body, self.settings.request_body_bytes_max).await {
+        let counted = rules.limits.call(client);
+        let (reply, dialect) = match self.bodies.read(body, rules.settings.request_body_bytes_max).await {
             Ok(body) => {
                 let query = head.uri.query().unwrap_or_default();
-                let parsed = parse(&incoming(&head.headers, query, &body));
+                let parsed = parse(&incoming(&head.headers, query, &body.bytes));
+                action = meters::action(Some(&parsed.command));
                 match counted {
-                    Ok(()) => self.reply(face, client, parsed).await,
-                    Err(refused) => (said(refused, &parsed.command), self.dialect(face, None)),
+                    Ok(()) => self.reply(rules, client, parsed).await,
+                    Err(refused) => (said(refused, parsed.asks_status), rules.dialect(None)),
                 }
             }
-            Err(refused) => (Reply::Refused(refused), self.dialect(face, None)),
+            Err(refused) => (Reply::Refused(refused), rules.dialect(None)),
         };
-        respond(encode(&reply, dialect, self.settings.http_status))
+        let response = match &reply {
+            // Every customer shares one list: a copy each would be much, for as long as slow clients take to read it.
+            Reply::Services(list) => json(Bytes::from_owner(Arc::clone(list)).into()),
+            _ => respond(encode(&reply, dialect, rules.settings.http_status)),
+        };
+        noted(begun, action, meters::result(&reply), response)
     }
 
-    fn dialect(&self, face: Face, caller: Option<&Caller>) -> Dialect {
-        face.dialect(self.settings.dialect, caller.and_then(|caller| caller.dialect.as_deref()))
-    }
-
-    async fn reply(&self, face: Face, client: Client, parsed: Parsed) -> (Reply, Dialect) {
-        let of_face = self.dialect(face, None);
+    async fn reply(&self, rules: &Rules, client: Client, parsed: Parsed) -> (Reply, Dialect) {
+        let of_face = rules.dialect(None);
         let key = match parsed.key {
             Key::One(key) => key,
             // The key may stand in what could not be read: what is wrong with that helps more than "no key".
@@ -123,65 +190,50 @@ impl Panel {
             }
             Key::Absent | Key::Conflict => return (Reply::Refused(Refused::InvalidKey), of_face),
         };
-        let caller = match self.caller(client, &key).await {
+        let caller = match self.caller(&rules.limits, client, &key).await {
             Ok(caller) => caller,
-            Err(refused) => return (said(refused, &parsed.command), of_face),
+            Err(refused) => return (said(refused, parsed.asks_status), of_face),
         };
-        let dialect = self.dialect(face, Some(&caller));
-        let reply = match (self.limits.right_key(client, &key), parsed.command) {
-            (Err(refused), command) => said(refused, &command),
+        let dialect = rules.dialect(Some(&caller));
+        let reply = match (rules.limits.right_key(client, &key), parsed.command) {
+            (Err(refused), _) => said(refused, parsed.asks_status),
             (Ok(()), Ok(command)) if caller.read_only && command.changes() => {
                 Reply::Refused(Refused::BadRequest("this key may only read".to_owned()))
             }
             (Ok(()), Ok(command)) => {
-                let done = self.run(&caller.account, dialect, &command).await;
-                done.unwrap_or_else(|refused| Reply::Refused(refused.said_to(&command)))
+                let done = self.run(&caller.account, dialect, &command, rules.trace.as_ref()).await;
+                done.unwrap_or_else(|refused| said(refused, parsed.asks_status))
             }
             (Ok(()), Err(refused)) => Reply::Refused(refused),
         };
         (reply, dialect)
     }
 
-    async fn caller(&self, client: Client, key: &str) -> Result<Caller, Refused> {
-        self.limits.may_try(client, key)?;
+    async fn caller(&self, limits: &Limits, client: Client, key: &str) -> Result<Caller, Refused> {
+        limits.may_try(client, key)?;
         let caller = self.gateway.authenticate(key).await.map_err(commands::later)?;
-        caller.ok_or_else(|| self.limits.wrong_key(client))
+        caller.ok_or_else(|| limits.wrong_key(client))
     }
 }
 
-/// A refusal that does not come from the command itself, as it may be said to it.
-fn said(refused: Refused, command: &Result<Command, Refused>) -> Reply {
-    Reply::Refused(match command {
-        Ok(command) => refused.said_to(command),
-        Err(_) => refused,
-    })
+/// A refusal, as it may be said to a call that asks for a status or does not.
+fn said(refused: Refused, asks_status: bool) -> Reply {
+    Reply::Refused(refused.said_to(asks_status))
 }
 
-/// The body, or why there is none.
-async fn read(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Refused> {
-    let (mut kept, mut seen) = (Vec::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| unreadable(&error))?.into_data() else { continue };
-        seen = seen.saturating_add(data.len());
-        if seen <= bytes_max {
-            kept.extend_from_slice(&data);
-        } else {
-            kept = Vec::new();
-            if seen > bytes_max.saturating_mul(DISCARDED_FACTOR) {
-                break;
-            }
-        }
-    }
-    if seen > bytes_max {
-        return Err(Refused::BadRequest(format!("the request body is larger than {bytes_max} bytes")));
-    }
-    Ok(kept)
+/// Counts an answer, and notes it in the trace.
+fn noted(begun: Begun<'_>, action: &str, result: &str, response: Response) -> Response {
+    let span = Span::current();
+    span.record("action", action).record("result", result).record("status", i64::from(response.status().as_u16()));
+    begun.answered(action, result);
+    response
 }
 
-/// The connection broke within the body, so most likely nobody reads this.
-fn unreadable(error: &dyn Error) -> Refused {
-    tracing::debug!(%error, "a request body could not be read");
-    Refused::BadRequest("the request body could not be read".to_owned())
+/// The trace that a caller asks in. Of two nobody can tell which, and a malformed one is none.
+fn traceparent(headers: &HeaderMap) -> Option<Traceparent> {
+    let mut told = headers.get_all("traceparent").iter();
+    let one = told.next()?.to_str().ok()?;
+    if told.next().is_some() { None } else { Traceparent::parse(one) }
 }
 
 fn incoming<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a [u8]) -> Incoming<'a> {
@@ -204,13 +256,17 @@ fn wrong_method() -> Response {
 }
 
 fn respond(encoded: Encoded) -> Response {
-    let mut response = Response::new(Body::from(encoded.body));
+    let mut response = json(encoded.body.into());
     *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or_default();
-    let headers = response.headers_mut();
-    // Exactly so, without a charset: some clients compare it (`protocol.md`, trap 1).
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = encoded.retry_after_s {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response
+}
+
+fn json(body: Body) -> Response {
+    let mut response = Response::new(body);
+    // Exactly so, without a charset: some clients compare it (`protocol.md`, trap 1).
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -1,8 +1,11 @@
 //! What an order costs a customer and costs us. The rules are "Numbers" in the ledger's design: a rate is rounded once to
 //! six places, a charge is computed once from it, a refund is the floor of the undelivered share.
 
+mod models;
+
 use rust_decimal::Decimal;
 
+pub use self::models::{Bought, PriceError, PriceModel};
 use crate::money::{Micros, MoneyError};
 
 /// What a service's rate is a price for.

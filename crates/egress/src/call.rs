@@ -21,6 +21,9 @@ pub enum CallError {
     /// No answer came, or not the whole of it.
     #[error("{0}")]
     Network(String),
+    /// It did not come in time.
+    #[error("{0}")]
+    TimedOut(String),
     /// The answer is larger than we read.
     #[error("the answer is larger than {RESPONSE_BYTES_MAX} bytes")]
     TooLarge,
@@ -92,6 +95,7 @@ pub(crate) const USER_AGENT: &str = concat!("interline/", env!("CARGO_PKG_VERSIO
 
 /// The error without its URL, which may hold a key; the innermost cause says most.
 fn network(error: reqwest::Error) -> CallError {
+    let timed_out = error.is_timeout();
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -99,7 +103,7 @@ fn network(error: reqwest::Error) -> CallError {
         text = inner.to_string();
         cause = inner.source();
     }
-    CallError::Network(text)
+    if timed_out { CallError::TimedOut(text) } else { CallError::Network(text) }
 }
 
 /// `Retry-After` in seconds; the form with a date is rare and read as absent.

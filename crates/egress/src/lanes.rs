@@ -3,6 +3,8 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use interline_domain::UpstreamId;
+use metrics::{Counter, counter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{guard::Guard, submit::IdleConnections};
@@ -28,6 +30,13 @@ pub struct Lane {
     pub(crate) idle: IdleConnections,
     rate: DefaultDirectRateLimiter,
     slots: Arc<Semaphore>,
+    held_back: HeldBack,
+}
+
+/// How often something could not go at once, by the limit.
+struct HeldBack {
+    rate: Counter,
+    concurrency: Counter,
 }
 
 /// The right to make one request now: a rate token was spent and a slot is held until this is dropped.
@@ -37,13 +46,19 @@ pub struct Permit {
 }
 
 impl Lane {
-    /// A lane with its own limits.
-    pub fn new(settings: LaneSettings) -> Self {
+    /// A lane with its own limits; what it holds back is counted under the upstream's name.
+    pub fn new(upstream: &UpstreamId, settings: LaneSettings) -> Self {
         let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let quota =
             Quota::per_second(at_least_one(settings.requests_per_second)).allow_burst(at_least_one(settings.burst));
         let slots = Arc::new(Semaphore::new(usize::try_from(settings.concurrency.max(1)).unwrap_or(1)));
-        Self { rate: RateLimiter::direct(quota), slots, idle: IdleConnections::default(), settings }
+        let held_back = HeldBack {
+            rate: counter!("interline_upstream_held_back_total", "upstream" => upstream.to_string(), "limit" => "rate"),
+            concurrency: counter!(
+                "interline_upstream_held_back_total", "upstream" => upstream.to_string(), "limit" => "concurrency"
+            ),
+        };
+        Self { rate: RateLimiter::direct(quota), slots, held_back, idle: IdleConnections::default(), settings }
     }
 
     /// The settings it was made with.
@@ -53,8 +68,14 @@ impl Lane {
 
     /// A permit, if one can be had at once.
     pub fn try_permit(&self) -> Option<Permit> {
-        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        self.rate.check().ok()?;
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            self.held_back.concurrency.increment(1);
+            return None;
+        };
+        if self.rate.check().is_err() {
+            self.held_back.rate.increment(1);
+            return None;
+        }
         Some(Permit { _slot: slot })
     }
 
@@ -78,7 +99,7 @@ mod tests {
     fn lane(burst: u32, concurrency: u32) -> Lane {
         let settings =
             LaneSettings { requests_per_second: 1, burst, concurrency, timeout_ms: 1, allow_private_address: false };
-        Lane::new(settings)
+        Lane::new(&"alpha".parse().unwrap(), settings)
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub enum SubmitError {
     /// It was, or may have been, handed over: nobody knows.
     #[error("sent, and no answer: {0}")]
     Uncertain(String),
+    /// The same, because no answer came in time.
+    #[error("sent, and no answer: {0}")]
+    TimedOut(String),
 }
 
 type Body = Full<Bytes>;
@@ -118,7 +121,7 @@ impl Egress {
             };
             read(answer).await.map_err(SubmitError::Uncertain)
         });
-        let response = answered.await.map_err(|_| SubmitError::Uncertain("no answer in time".to_owned()))??;
+        let response = answered.await.map_err(|_| SubmitError::TimedOut("no answer in time".to_owned()))??;
         // The connection needs a moment to see that its answer was read to the end.
         if let Ok(Ok(())) = tokio::time::timeout(SETTLE_MAX, sender.ready()).await {
             lane.idle.put(sender, origin);

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Everything on one machine with no set-up: three simulated upstreams, a catalogue, two funded accounts
     #[command(after_help = "Example:\n  interline demo --listen 127.0.0.1:8080 --traffic")]
     Demo(DemoArgs),
-    /// The gateway: takes orders, sends and follows them; SIGTERM drains and exits 0
+    /// The gateway: takes orders, sends and follows them; SIGTERM drains and exits 0, SIGHUP reads the configuration anew
     #[command(after_help = "Example:\n  interline serve --config interline.toml")]
     Serve,
     /// Make the database match a catalogue file; what it leaves out of a section is disabled
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// The books: verify, trial balance, statements, journal
     #[command(subcommand, after_help = "Example:\n  interline ledger verify")]
     Ledger(LedgerCommand),
-    /// Check configuration, database, clock, upstreams and open cases, and say what to do; changes nothing
+    /// Check configuration, database, clock, upstreams, open cases and why orders are slow, and say what to do
     #[command(after_help = "Example:\n  interline doctor\n\nIt exits 1 if one of its findings is an error.")]
     Doctor,
     /// Completions for a shell, on stdout
@@ -73,9 +73,7 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// One simulated upstream with scripted faults, for integrators
-    #[command(
-        after_help = "Example:\n  interline sandbox --adapter perfectpanel --listen 127.0.0.1:9001 --faults faults.toml\n\nA faults file:\n  [[fault]]\n  action = \"add\"        # add, status, services, balance, cancel or *\n  kind = \"take_and_drop\"\n  count = 1             # 0: until removed\n  delay_ms = 0"
-    )]
+    #[command(after_help = crate::commands::sandbox::help())]
     Sandbox(SandboxArgs),
 }
 
@@ -137,7 +135,7 @@ pub(crate) struct ImportArgs {
 pub(crate) enum UpstreamCommand {
     /// Every upstream with its money, and why it takes no orders if it does not
     #[command(after_help = "Example:\n  interline upstream list --json")]
-    List,
+    List(ListArgs),
     /// Read catalogues and balances now; tries all, exits 1 if one failed
     #[command(after_help = "Example:\n  interline upstream sync alpha")]
     Sync {
@@ -245,6 +243,8 @@ pub(crate) enum KeyCommand {
     List {
         /// The customer
         account: String,
+        #[command(flatten)]
+        page: ListArgs,
     },
     /// Refuse a key from now on
     #[command(after_help = "Example:\n  interline key revoke key_0123456789ab")]
@@ -381,8 +381,15 @@ pub(crate) enum LedgerCommand {
         span: SpanArgs,
     },
     /// Every posting, in its order
-    #[command(after_help = "Example:\n  interline ledger journal --from 2026-11-21 --json")]
-    Journal(SpanArgs),
+    #[command(
+        after_help = "Examples:\n  interline ledger journal --from 2026-11-21 --json\n  interline ledger journal --after order:17:charge --limit 100\n\nThe id of a posting is its key."
+    )]
+    Journal {
+        #[command(flatten)]
+        span: SpanArgs,
+        #[command(flatten)]
+        page: ListArgs,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -399,4 +406,13 @@ pub(crate) struct SandboxArgs {
     /// The key it accepts
     #[arg(long, default_value = "sandbox-key")]
     pub(crate) key: String,
+    /// The currency of its prices and its balance
+    #[arg(long, default_value = "USD", value_name = "CODE")]
+    pub(crate) currency: String,
+    /// What its balance holds at the start
+    #[arg(long, default_value = "1000", value_name = "AMOUNT")]
+    pub(crate) balance: String,
+    /// What its service 1 costs per 1000
+    #[arg(long, default_value = "0.9", value_name = "AMOUNT")]
+    pub(crate) rate: String,
 }

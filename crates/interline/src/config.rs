@@ -2,6 +2,8 @@
 //!
 //! `config/interline.toml` documents every key; a test holds the two together.
 
+pub(crate) mod changes;
+
 use std::{
     env, fs,
     num::NonZeroU32,
@@ -16,6 +18,8 @@ use interline_routing::Policy;
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+
+use crate::traces;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "INTERLINE_";
@@ -246,6 +250,8 @@ pub(crate) struct TargetPolicy {
 pub(crate) struct Telemetry {
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+    pub(crate) metrics_listen: String,
+    pub(crate) otlp_endpoint: String,
 }
 
 /// `telemetry.log_format`
@@ -258,7 +264,8 @@ pub(crate) enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".to_owned(), log_format: LogFormat::Text }
+        let (metrics_listen, otlp_endpoint) = (String::new(), String::new());
+        Self { log: "info".to_owned(), log_format: LogFormat::Text, metrics_listen, otlp_endpoint }
     }
 }
 
@@ -278,6 +285,9 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     let config: Config = table.try_into().map_err(|e| ConfigError(format!("configuration: {e}")))?;
     config.settings()?;
     config.limits()?;
+    config.metrics_listen()?;
+    // It may hold a password, so it is not repeated.
+    traces::url(&config.telemetry.otlp_endpoint).map_err(|e| ConfigError(format!("telemetry.otlp_endpoint {e}")))?;
     Ok(config)
 }
 
@@ -356,9 +366,21 @@ impl Config {
         })
     }
 
+    /// Where `/metrics` has a listener of its own; `None`: on the server's port, for callers on its machine alone.
+    pub(crate) fn metrics_listen(&self) -> Result<Option<std::net::SocketAddr>, ConfigError> {
+        let text = self.telemetry.metrics_listen.trim();
+        let address = (!text.is_empty()).then(|| text.parse::<std::net::SocketAddr>()).transpose();
+        address.map_err(|_| {
+            let allowed = "an address and a port such as 127.0.0.1:9464, or empty: on the server's own port";
+            ConfigError(format!("telemetry.metrics_listen: `{text}` is not {allowed}"))
+        })
+    }
+
     /// The settings of the use-cases; the values that have a form of their own are checked here.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         let seconds = |s: u32| i64::from(s) * 1_000;
+        // At 0 no price is ever young enough, and nothing could be sold.
+        positive("routing.price_max_age_s", self.routing.price_max_age_s)?;
         positive("sync.status_first_ms", self.sync.status_first_ms)?;
         positive("sync.catalogue_ms", self.sync.catalogue_ms)?;
         positive("sync.balance_ms", self.sync.balance_ms)?;
@@ -440,7 +462,9 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str) -
 /// Reads a reference to a secret: `env:NAME` or `file:PATH`.
 pub(crate) fn resolve_key(reference: &str) -> Result<SecretString, String> {
     let text = match reference.split_once(':') {
-        Some(("env", name)) => env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?,
+        Some(("env", name)) => {
+            env::var(name).map_err(|_| format!("the environment variable {name} is not set here"))?
+        }
         Some(("file", path)) => fs::read_to_string(path).map_err(|e| format!("key file {path}: {e}"))?,
         _ => return Err(format!("`{reference}` is neither env:NAME nor file:PATH")),
     };

@@ -39,6 +39,9 @@ fn what_is_wrong_is_named() {
     let mut config = Config::default();
     config.dispatch.unknown_max = "1e3".to_owned();
     assert!(config.settings().unwrap_err().to_string().contains("dispatch.unknown_max"));
+    let config = overlaid("INTERLINE_ROUTING__PRICE_MAX_AGE_S", "0").unwrap();
+    let error = config.settings().unwrap_err().to_string();
+    assert_eq!(error, "routing.price_max_age_s must be at least 1");
     for (name, value, says) in [
         ("INTERLINE_LIMITS__IP_PER_MINUTE", "0", "limits.ip_per_minute must be at least 1"),
         ("INTERLINE_LIMITS__KEY_PER_MINUTE", "0", "limits.key_per_minute must be at least 1"),
@@ -47,4 +50,7 @@ fn what_is_wrong_is_named() {
         let error = overlaid(name, value).unwrap().limits().unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
+    let config = overlaid("INTERLINE_TELEMETRY__METRICS_LISTEN", "9464").unwrap();
+    let error = config.metrics_listen().unwrap_err().to_string();
+    assert!(error.contains("telemetry.metrics_listen: `9464` is not an address and a port"), "{error}");
 }

@@ -15,7 +15,7 @@ use interline_sandbox::{Config as SandboxConfig, Sandbox, demo_services};
 use interline_store::NewKey;
 use secrecy::ExposeSecret as _;
 
-use crate::{catalogue_file, cli::DemoArgs, config::Config, output, serve, wiring};
+use crate::{catalogue_file, cli::DemoArgs, config::Config, metrics::Metrics, output, serve, wiring};
 
 /// The simulated upstreams: name, price level in percent, currency, balance.
 const UPSTREAMS: [(&str, u32, &str, &str); 3] =
@@ -33,14 +33,17 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
     let temporary = if args.keep.is_none() { Some(Folder::new()?) } else { None };
     let folder = args.keep.clone().or_else(|| temporary.as_ref().map(|t| t.0.clone())).unwrap_or_default();
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    // Another terminal may be in another folder.
+    let folder = std::path::absolute(&folder).with_context(|| folder.display().to_string())?;
     config.database.url = format!("sqlite://{}", folder.join("interline.db").display());
     config.secrets.master_key = String::new().into();
     // Short intervals, so that there is something to see within a minute.
     (config.sync.status_first_ms, config.sync.status_max_ms, config.sync.balance_ms) = (1_000, 5_000, 5_000);
 
+    let metrics = Metrics::start(&config).await?;
     let gateway = wiring::gateway(&config).await?;
     let _lock = gateway.store().lock_for_serving()?;
-    let listener = serve::bind(args.listen).await?;
+    let listener = serve::bind(args.listen)?;
     let address = listener.local_addr()?;
     let mut sandboxes = Vec::new();
     for (index, (name, percent, currency, balance)) in UPSTREAMS.into_iter().enumerate() {
@@ -69,7 +72,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
     if args.traffic {
         tokio::spawn(traffic(gateway.clone()));
     }
-    serve::serve(gateway, listener, &config, stop).await
+    serve::serve(gateway, listener, config, metrics, stop, None).await
 }
 
 /// Applies the catalogue, funds everybody and reads the upstreams for the first time.
@@ -135,15 +138,29 @@ fn explain(address: SocketAddr, key: &str, folder: &Path, kept: bool) -> anyhow:
         "curl -s {base} -d key={key} -d action=add -d service=101 -d link=https://example.com/demo -d quantity=1000"
     ))?;
     output::line(&format!("curl -s {base} -d key={key} -d action=status -d order=1"))?;
-    let database = format!("INTERLINE_DATABASE__URL=sqlite://{}", folder.join("interline.db").display());
+    let url = word(&format!("sqlite://{}", folder.join("interline.db").display()));
+    let command = format!("INTERLINE_DATABASE__URL={url} {}", word(&program().to_string_lossy()));
     output::line(&format!(
-        "\nAnd, in another terminal, the order's whole way and the books:\n{database} interline order show 1\n{database} interline ledger verify"
+        "\nAnd, in another terminal, the order's whole way and the books:\n{command} order show 1\n{command} ledger verify"
     ))?;
     output::line(if kept {
         "\nCtrl-C stops; the folder is kept."
     } else {
         "\nCtrl-C stops, and everything is deleted."
     })
+}
+
+/// How this program is called from any folder: by its name alone if that is how it was found, else by its path.
+fn program() -> PathBuf {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let on_path = called.filter(|called| called.parent() == Some(Path::new("")));
+    on_path.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| PathBuf::from("interline"))
+}
+
+/// A text as one word of a shell's line.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Places an order now and then. What is refused (an empty wallet, say) is logged by nobody: it is what a customer sees.
@@ -160,8 +177,8 @@ async fn traffic(gateway: Arc<Gateway>) {
             ("quantity".to_owned(), quantity.to_string()),
         ]);
         let service = if number % 3 == 0 { "102" } else { "101" };
-        if let Err(refusal) = gateway.place(&account, service, &fields, Style::Panel).await {
-            tracing::info!(account = %account.id, %refusal, "an order of the demo's traffic was not placed");
+        if let Err(refusal) = gateway.place(&account, service, &fields, Style::Panel, None).await {
+            tracing::info!(account = %account.id, error = %refusal, "an order of the demo's traffic was not placed");
         }
     }
 }
@@ -181,5 +198,21 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // Nothing but the demo's own files was in it.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shells_line() {
+        for (text, written) in [
+            ("/opt/interline/bin/interline", "/opt/interline/bin/interline"),
+            ("sqlite:///tmp/my books/interline.db", "'sqlite:///tmp/my books/interline.db'"),
+            ("/tmp/it's/$HOME", r"'/tmp/it'\''s/$HOME'"),
+        ] {
+            assert_eq!(word(text), written);
+        }
     }
 }

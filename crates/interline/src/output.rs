@@ -66,9 +66,11 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Usage> {
 
 /// From the beginning of time, or `--from`, to its end, or `--to`.
 pub(crate) fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), Usage> {
-    let from = from.map_or(Ok(Timestamp::from_millis(0)), parse_time)?;
-    let to = to.map_or(Ok(Timestamp::from_millis(i64::MAX)), parse_time)?;
-    Ok((from, to))
+    let (from, to) = (from.map(parse_time).transpose()?, to.map(parse_time).transpose()?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Usage("--from must not be after --to".to_owned()));
+    }
+    Ok((from.unwrap_or(Timestamp::from_millis(0)), to.unwrap_or(Timestamp::from_millis(i64::MAX))))
 }
 
 /// A positive amount of money.

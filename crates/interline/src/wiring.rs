@@ -14,6 +14,7 @@ use secrecy::ExposeSecret as _;
 use crate::{
     clock::SystemClock,
     config::{Config, resolve_key},
+    traces::TRACING,
 };
 
 /// Every dialect that this program speaks. A further one is a crate of its own and a line here.
@@ -26,6 +27,7 @@ pub(crate) async fn gateway(config: &Config) -> anyhow::Result<Arc<Gateway>> {
     #[cfg(feature = "sabotage")]
     if let Some(name) = crate::config::sabotage() {
         interline_orders::sabotage::choose(&name);
+        interline_store::sabotage::choose(&name);
     }
     let parts = Parts {
         store: Store::open(&config.database.url, master_key(config)?, now()).await?,
@@ -34,6 +36,7 @@ pub(crate) async fn gateway(config: &Config) -> anyhow::Result<Arc<Gateway>> {
         settings: config.settings()?,
         clock: Arc::new(SystemClock),
         resolve_key: Box::new(resolve_key),
+        tracing: TRACING,
         boot: format!("{:016x}", rand::random::<u64>()),
     };
     Ok(Gateway::open(parts).await?)

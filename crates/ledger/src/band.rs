@@ -83,10 +83,10 @@ pub fn unexplained(reading: Micros, extremes: &Extremes, open_claims: Micros) ->
     beyond_claims.min(above_band).max(Micros::ZERO)
 }
 
-/// What may be spent at an upstream: the book, or what the last reading left after the reserves made since, if that is
-/// less.
-pub fn available(book: Micros, last_reading: Option<Micros>, reserved_since: Micros) -> Micros {
-    last_reading.map_or(book, |reading| book.min(reading - reserved_since))
+/// What may be spent at an upstream: the book, or what is left of the last reading if that is less. The reading comes
+/// with what the book was then: by as much as the book fell since, the reading is used up.
+pub fn available(book: Micros, last_reading: Option<(Micros, Micros)>) -> Micros {
+    last_reading.map_or(book, |(reading, book_then)| book.min(reading - (book_then - book)))
 }
 
 #[cfg(test)]
@@ -147,10 +147,18 @@ mod tests {
 
     #[test]
     fn the_smaller_of_book_and_reading_is_available() {
-        for (book, reading, available_now) in
-            [("10", None, "10"), ("10", Some("20"), "10"), ("10", Some("9"), "8"), ("-1", None, "-1")]
-        {
-            assert_eq!(available(amount(book), reading.map(amount), amount("1")), amount(available_now));
+        for (book, reading, available_now) in [
+            ("10", None, "10"),
+            // More is there than the books know; what they do not know is not spent.
+            ("10", Some(("20", "11")), "10"),
+            // Less is there, and 1 was reserved since.
+            ("10", Some(("9", "11")), "8"),
+            // A reserve that was in the reading was given back since.
+            ("10", Some(("12", "9")), "10"),
+            ("-1", None, "-1"),
+        ] {
+            let reading = reading.map(|(reading, then)| (amount(reading), amount(then)));
+            assert_eq!(available(amount(book), reading), amount(available_now));
         }
     }
 

@@ -3,7 +3,7 @@
 use interline_domain::Money;
 use interline_store::{AccountRecord, StoreError};
 
-use crate::gateway::Gateway;
+use crate::{admission::READ_WITHIN, gateway::Gateway};
 
 /// Whom a key stands for.
 #[derive(Debug, Clone)]
@@ -19,14 +19,18 @@ pub struct Caller {
 impl Gateway {
     /// Whom a key stands for; `None` for a key that is unknown, revoked or over, or an account that is disabled.
     pub async fn authenticate(&self, key: &str) -> Result<Option<Caller>, StoreError> {
-        let Some(key) = self.store.find_key(key).await?.filter(|k| k.is_valid(self.now())) else { return Ok(None) };
+        let found = match self.store.remembered_key(key) {
+            Some(found) => found,
+            None => self.read(self.store.read_key(key)).await?,
+        };
+        let Some(key) = found.filter(|key| key.is_valid(self.now())) else { return Ok(None) };
         let account = self.catalogue().account(&key.account).filter(|a| a.enabled).cloned();
         Ok(account.map(|account| Caller { account, dialect: key.dialect, read_only: key.read_only }))
     }
 
     /// What a customer can spend.
     pub async fn balance(&self, account: &AccountRecord) -> Result<Money, StoreError> {
-        Ok(Money::new(self.store.wallet(account).await?, account.currency))
+        Ok(Money::new(self.read(self.store.wallet(account)).await?, account.currency))
     }
 
     /// Whether the database answers.
@@ -34,6 +38,7 @@ impl Gateway {
         if !self.store.writer().is_alive() {
             return Err(StoreError::Busy);
         }
-        self.store.versions().await.map(drop)
+        // Without a place among the reads: who watches wants to know of the database, and not of the crowd.
+        tokio::time::timeout(READ_WITHIN, self.store.versions()).await.map_err(|_| StoreError::Busy)?.map(drop)
     }
 }

@@ -26,13 +26,15 @@ pub struct BalanceRead {
 impl Gateway {
     pub(crate) async fn read_balance_when_due(self: &Arc<Self>, upstream: &Upstream) -> Result<(), StoreError> {
         for due in self.take_due(DueKind::Balance, upstream, 1).await? {
+            self.keep_lack(upstream, DueKind::Balance).await?;
             match self.read_balance(upstream).await {
                 Ok(_) => {}
                 Err(GatewayError::Store(error)) => return Err(error),
-                Err(error) => tracing::warn!(%error, "a balance could not be read"),
+                Err(error) => tracing::warn!(upstream = %due.subject, %error, "a balance could not be read"),
             }
-            let next = self.now().plus_ms(self.settings.balance_ms);
-            self.store.reschedule(DueKind::Balance, &due.subject, next, self.settings.balance_ms).await?;
+            let interval_ms = self.settings().balance_ms;
+            let next = self.now().plus_ms(interval_ms);
+            self.store.reschedule(DueKind::Balance, &due.subject, next, interval_ms).await?;
         }
         Ok(())
     }
@@ -40,6 +42,7 @@ impl Gateway {
     /// Reads an upstream's balance and books what it proves.
     pub async fn read_balance(self: &Arc<Self>, upstream: &Upstream) -> Result<BalanceRead, GatewayError> {
         let id = &upstream.record.id;
+        self.endpoint(upstream).map_err(|text| GatewayError::Upstream { upstream: id.clone(), text })?;
         let asked_at = self.now();
         // Taken before the question: whatever moves from here on may or may not be in the answer.
         let currency = upstream.record.currency;
@@ -52,6 +55,7 @@ impl Gateway {
                 return Err(GatewayError::Upstream { upstream: id.clone(), text });
             }
         };
+        let settings = self.settings();
         let operation = Reading {
             upstream: id.clone(),
             currency: upstream.record.currency,
@@ -59,8 +63,8 @@ impl Gateway {
             asked_at,
             versions,
             drift_allowance: upstream.record.settings.drift_allowance,
-            charge_factor_max: self.settings.charge_factor_max,
-            quiet_ms: self.settings.quiet_ms,
+            charge_factor_max: settings.charge_factor_max,
+            quiet_ms: settings.quiet_ms,
             now: self.now(),
         };
         let at = operation.now;

@@ -13,6 +13,7 @@ use crate::{
     gateway::Gateway,
     moves::{self, order_accounts, tags_of},
     remote::describe,
+    trace::Ended,
 };
 
 /// Why a cancellation was not recorded.
@@ -32,12 +33,13 @@ pub enum CancelRefusal {
 impl Gateway {
     /// Records a cancellation. Its outcome shows in the order's status.
     pub async fn cancel(self: &Arc<Self>, account: &AccountId, order: OrderId) -> Result<(), CancelRefusal> {
-        let row = self.store.order(order).await?.filter(|o| o.account == *account).ok_or(CancelRefusal::Order)?;
+        let row =
+            self.read(self.store.order(order)).await?.filter(|o| o.account == *account).ok_or(CancelRefusal::Order)?;
         let catalogue = self.catalogue();
         if row.status.is_terminal() || !catalogue.service(row.service).is_some_and(|s| s.cancel) {
             return Err(CancelRefusal::NotOffered);
         }
-        let live = self.store.attempts_of(&[order]).await?.into_iter().rfind(|a| a.state.is_live());
+        let live = self.read(self.store.attempts_of(&[order])).await?.into_iter().rfind(|a| a.state.is_live());
         let at_upstream = live.filter(|a| a.state != AttemptState::Queued);
         let refuses = at_upstream.is_some_and(|a| {
             let listing =
@@ -47,9 +49,15 @@ impl Gateway {
         if refuses {
             return Err(CancelRefusal::NotOffered);
         }
-        let first_ms = self.settings.status_first_ms;
+        let first_ms = self.settings().status_first_ms;
         match self.store.writer().run(Lane::Customer, Cancel { order, first_ms, now: self.now() }).await? {
-            Canceled::Recorded => {
+            Canceled::Recorded(end) => {
+                if let Some(end) = end {
+                    // In the trace that the order was placed in, not in that of the call which cancels it.
+                    let span = tracing::info_span!(parent: None, "follow", order = order.0);
+                    self.continue_order(&span, &row);
+                    span.in_scope(|| end.note());
+                }
                 self.due.notify_one();
                 Ok(())
             }
@@ -71,7 +79,7 @@ impl Gateway {
         let mut told = match self.ask(upstream, &Call::Cancel(orders)).await {
             Ok(Answer::Cancel(told)) => told,
             Ok(Answer::Fault(fault)) => {
-                tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "cancellations were not taken");
+                tracing::warn!(upstream = %upstream.record.id, error = describe(&fault), "cancellations were not taken");
                 return self.try_cancels_later(due, &attempts).await;
             }
             Ok(_) => return Ok(()),
@@ -81,16 +89,12 @@ impl Gateway {
             }
         };
         let mut again = Vec::new();
+        let first_ms = self.settings().status_first_ms;
         for row in due {
             let attempt = attempts.iter().find(|a| a.id.to_string() == row.subject);
             match attempt.and_then(|a| a.upstream_order.as_ref()).and_then(|id| told.remove(id)).zip(attempt) {
                 Some((answer, attempt)) => {
-                    let answered = CancelAnswered {
-                        attempt: attempt.id,
-                        answer,
-                        first_ms: self.settings.status_first_ms,
-                        now: self.now(),
-                    };
+                    let answered = CancelAnswered { attempt: attempt.id, answer, first_ms, now: self.now() };
                     self.store.writer().run(Lane::Background, answered).await?;
                 }
                 None => again.push(self.later(row)),
@@ -124,7 +128,8 @@ struct Cancel {
 }
 
 enum Canceled {
-    Recorded,
+    /// With the order's end, if it could be ended at once.
+    Recorded(Option<Ended>),
     Ended,
     Gone,
 }
@@ -146,7 +151,7 @@ impl Operation for Cancel {
             return Canceled::Ended;
         }
         if order.cancel_requested_at.is_some() {
-            return Canceled::Recorded;
+            return Canceled::Recorded(None);
         }
         if let Some(row) = work.order_mut(self.order) {
             row.cancel_requested_at = Some(self.now);
@@ -171,7 +176,7 @@ impl Operation for Cancel {
             // What is being sent or unknown is canceled when it turns out to live.
             _ => {}
         }
-        Canceled::Recorded
+        Canceled::Recorded(work.order(self.order).and_then(Ended::of))
     }
 }
 

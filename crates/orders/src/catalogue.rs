@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use interline_domain::{AccountId, Currency, Micros, ServiceId, Timestamp, UpstreamId, price};
+use interline_domain::{AccountId, Currency, Micros, OrderKind, ServiceId, Timestamp, UpstreamId, price};
 use interline_egress::{Lane, LaneSettings};
 use interline_ledger::BaseRate;
 use interline_routing::{Listed, Offer};
@@ -16,7 +16,7 @@ use interline_store::{
 use interline_upstream::Dialect;
 use rust_decimal::Decimal;
 
-use crate::health::UpstreamHealth;
+use crate::{health::UpstreamHealth, meters::UpstreamMeters};
 
 /// What is sold, to whom, by whom it can be delivered.
 pub struct Catalogue {
@@ -40,6 +40,7 @@ pub struct Upstream {
     pub dialect: Option<Arc<dyn Dialect>>,
     /// The way to it.
     pub lane: Arc<Lane>,
+    pub(crate) meters: UpstreamMeters,
     listings: HashMap<String, ListingRecord>,
 }
 
@@ -70,7 +71,8 @@ impl Catalogue {
             let lane = lane(&record, old);
             let dialect = dialects.iter().find(|d| d.name() == record.adapter).cloned();
             let listings = listings.remove(&record.id).unwrap_or_default();
-            (record.id.clone(), Arc::new(Upstream { record, state, dialect, lane, listings }))
+            let meters = UpstreamMeters::new(&record.id);
+            (record.id.clone(), Arc::new(Upstream { record, state, dialect, lane, meters, listings }))
         };
         Self {
             version: rows.version,
@@ -150,10 +152,11 @@ impl Catalogue {
         BaseRate { base: self.base, rate: self.worth(currency).unwrap_or(Decimal::ONE) }
     }
 
-    /// The offers of a service, with everything that routing asks about.
+    /// The offers of a service, with everything that routing asks about; `kind` is the order that they are for.
     pub(crate) fn offers(
         &self,
         service: &ServiceRecord,
+        kind: Option<&OrderKind>,
         health: impl Fn(&UpstreamId) -> UpstreamHealth,
         tried: &[(UpstreamId, String)],
     ) -> Vec<Offer> {
@@ -169,6 +172,7 @@ impl Catalogue {
                 currency: upstream.record.currency,
                 base_rate: self.worth(upstream.record.currency),
                 listed: listed.map(|(listing, read_at)| listed_as(listing, read_at)),
+                unsayable: kind.and_then(|kind| upstream.dialect.as_ref()?.takes(kind).err()),
                 available: health.available,
                 exposed: health.exposed,
                 tried: tried.iter().any(|(id, of)| *id == offer.upstream && *of == offer.service),
@@ -199,5 +203,5 @@ fn lane(record: &UpstreamRecord, old: Option<&Catalogue>) -> Arc<Lane> {
     };
     let kept =
         old.and_then(|old| old.upstream(&record.id)).map(|u| &u.lane).filter(|lane| *lane.settings() == settings);
-    kept.map_or_else(|| Arc::new(Lane::new(settings.clone())), Arc::clone)
+    kept.map_or_else(|| Arc::new(Lane::new(&record.id, settings.clone())), Arc::clone)
 }

@@ -1,4 +1,7 @@
-//! Looking for what is wrong, and changing nothing: the database, the clocks, every upstream, what waits for a person.
+//! Looking for what is wrong, and changing nothing of it: the database, the clocks, what orders wait for, every upstream,
+//! what waits for a person.
+
+mod slow;
 
 use std::collections::BTreeMap;
 
@@ -85,6 +88,8 @@ impl Gateway {
             let advice = "list some in a catalogue file, then: interline apply FILE";
             found.push(Finding::warning("upstreams", "none is enabled: no order can be taken", advice));
         }
+        let served = database.last_seen.is_some_and(|seen| now.since(seen) <= SILENT_MS);
+        found.extend(self.why_slow(&upstreams, served).await?);
         for of_one in join_all(upstreams.into_iter().map(|u| self.check_upstream(u))).await {
             found.extend(of_one?);
         }
@@ -102,7 +107,7 @@ impl Gateway {
             let before = self.books(id).await?;
             match self.ask_balance(upstream).await {
                 Ok(reading) => {
-                    let slack = unread_slack(self.store.unread_reserves(id).await?, self.settings.charge_factor_max);
+                    let slack = unread_slack(self.store.unread_reserves(id).await?, self.settings().charge_factor_max);
                     let books = [before, self.books(id).await?];
                     found.push(balance(upstream, reading, books, slack));
                 }
@@ -123,7 +128,7 @@ impl Gateway {
     }
 
     fn catalogue_age(&self, upstream: &Upstream) -> Finding {
-        let (id, state) = (&upstream.record.id, &upstream.state);
+        let (id, state, settings) = (&upstream.record.id, &upstream.state, self.settings());
         let check = format!("upstream {id} catalogue");
         let advice = format!("run: interline upstream sync {id}");
         let fault = state.catalogue_fault.as_ref().map_or_else(String::new, |fault| format!("; the last try: {fault}"));
@@ -132,9 +137,9 @@ impl Gateway {
         };
         let age_ms = self.now().since(read_at);
         let text = format!("it was read {} s ago{fault}", age_ms / 1_000);
-        if age_ms > self.settings.policy.price_max_age_ms {
+        if age_ms > settings.policy.price_max_age_ms {
             Finding::error(check, format!("{text}: its prices are too old to sell by"), advice)
-        } else if age_ms > self.settings.catalogue_ms.saturating_mul(INTERVALS_MAX) || !fault.is_empty() {
+        } else if age_ms > settings.catalogue_ms.saturating_mul(INTERVALS_MAX) || !fault.is_empty() {
             Finding::warning(check, text, advice)
         } else {
             Finding::info(check, text)

@@ -17,6 +17,7 @@ use crate::{
         self, accept, book, candidate_accounts, evidence_json, lose, next_or_refund, order_accounts, release, tags_of,
     },
     report::{charge_finding, running_charge},
+    trace::Ended,
 };
 
 /// Shortest wait after an upstream said that it is busy, in milliseconds.
@@ -48,6 +49,7 @@ pub(crate) enum Decision {
 /// Decides one attempt and, where the order goes on, queues it at the next candidate.
 #[derive(Debug)]
 pub(crate) struct Decide {
+    pub(crate) order: OrderId,
     pub(crate) attempt: AttemptId,
     pub(crate) upstream: UpstreamId,
     pub(crate) decision: Decision,
@@ -72,13 +74,15 @@ pub(crate) struct Decided {
     pub(crate) queued_again: bool,
     /// The order has ended.
     pub(crate) ended: bool,
+    /// How it ended, if it did so by this.
+    pub(crate) end: Option<Ended>,
 }
 
 impl Operation for Decide {
     type Reply = Decided;
 
     fn needs(&self, needs: &mut Needs) {
-        needs.attempts.insert(self.attempt);
+        needs.orders.insert(self.order);
         if let Some(order) = self.upstream_order() {
             needs.upstream_orders.insert((self.upstream.clone(), order.to_owned()));
         }
@@ -93,16 +97,19 @@ impl Operation for Decide {
 
     fn decide(&self, work: &mut Work) -> Decided {
         let Some(attempt) = work.attempt(self.attempt).cloned() else {
-            return Decided { order: None, changed: false, state: None, queued_again: false, ended: false };
+            return Decided { order: None, changed: false, state: None, queued_again: false, ended: false, end: None };
         };
+        let ended_before = work.order(attempt.order_id).is_some_and(|o| o.status.is_terminal());
         let changed = self.act(work, &attempt);
+        let end = work.order(attempt.order_id).and_then(Ended::of);
         let live = work.attempts_of(attempt.order_id).find(|a| a.state.is_live()).map(|a| a.id);
         Decided {
             order: Some(attempt.order_id),
             changed,
             state: work.attempt(attempt.id).map(|a| a.state),
             queued_again: live.is_some_and(|live| live != attempt.id),
-            ended: work.order(attempt.order_id).is_some_and(|o| o.status.is_terminal()),
+            ended: end.is_some(),
+            end: end.filter(|_| !ended_before),
         }
     }
 }

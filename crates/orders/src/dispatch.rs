@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,16 +15,18 @@ use interline_domain::{AttemptEvent, AttemptId, AttemptState, OrderId, OrderKind
 use interline_egress::{Permit, SendDeadline, SubmitError};
 use interline_ledger::LedgerAccount;
 use interline_routing::{Candidate, Wanted};
-use interline_store::{Lane, Needs, Operation, StoreError, Work};
+use interline_store::{AttemptRow, Lane, Needs, Operation, StoreError, Work};
 use interline_upstream::{ActiveTarget, Answer, Call, Evidence, Submission, SubmitOutcome};
 use serde_json::json;
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     catalogue::Upstream,
     decide::{Decide, Decided, Decision},
     gateway::Gateway,
     moves,
-    remote::remove_key,
+    streak::Streak,
+    trace::{Traceparent, kept},
     verdicts::Verdict,
 };
 
@@ -49,15 +51,19 @@ pub(crate) struct SendJob {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) kind: OrderKind,
     pub(crate) target_key: String,
+    pub(crate) queued_at: Timestamp,
+    /// The trace that the order was placed in.
+    pub(crate) trace: Option<Traceparent>,
     pub(crate) send_number: i64,
 }
 
 impl Gateway {
     /// Sends what waits, until the gateway stops.
     pub(crate) async fn dispatch(self: Arc<Self>) {
+        let mut streak = Streak::default();
         loop {
-            if let Err(error) = self.claim_and_send().await {
-                tracing::warn!(%error, "queued attempts could not be claimed");
+            if let Some(error) = streak.begins(&self.claim_and_send().await) {
+                tracing::warn!(%error, "queued attempts could not be claimed; it is tried until they can");
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, self.queued.notified()).await;
         }
@@ -66,6 +72,7 @@ impl Gateway {
     async fn claim_and_send(self: &Arc<Self>) -> Result<(), StoreError> {
         let now = self.now();
         let waiting = self.store.next_queued().await?;
+        self.waiting.store(!waiting.is_empty(), Ordering::Relaxed);
         let catalogue = self.catalogue();
         for (id, first) in waiting {
             let Some(upstream) = catalogue.upstream(&id) else { continue };
@@ -79,8 +86,9 @@ impl Gateway {
 
     async fn claim_at(self: &Arc<Self>, upstream: &Upstream, now: Timestamp) -> Result<(), StoreError> {
         let one_per_target = !upstream.record.settings.parallel_targets;
+        let mut claims = Vec::new();
         for attempt in self.store.queued_at(&upstream.record.id, one_per_target, now, CLAIM_MAX).await? {
-            let Some(permit) = upstream.lane.try_permit() else { return Ok(()) };
+            let Some(permit) = upstream.lane.try_permit() else { break };
             let deadline = SendDeadline::after(SEND_WITHIN);
             let lease_ms =
                 i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2) + LEASE_BEYOND_TIMEOUT_MS;
@@ -88,12 +96,15 @@ impl Gateway {
             let claim = Claim { attempt, sender, now: self.now() };
             // On a task of its own: a dispatcher that is stopped must not part the commit from the hand-over.
             let gateway = Arc::clone(self);
-            let claimed = self.under_way.spawn(async move {
+            claims.push(self.under_way.spawn(async move {
                 if let Some(job) = gateway.store.writer().run(Lane::Background, claim).await? {
                     gateway.send_in_background(job, permit, deadline);
                 }
                 Ok::<_, StoreError>(())
-            });
+            }));
+        }
+        // Together, so that they share a commit.
+        for claimed in claims {
             claimed.await.map_err(|_| StoreError::Busy)??;
         }
         Ok(())
@@ -102,13 +113,23 @@ impl Gateway {
     /// Sends a claimed attempt on a task of its own, so that nobody who waits for it can stop it by hanging up.
     pub(crate) fn send_in_background(self: &Arc<Self>, job: SendJob, permit: Permit, deadline: SendDeadline) {
         let gateway = Arc::clone(self);
-        self.under_way.spawn(async move {
+        let (order, attempt, upstream) = (job.order.0, job.attempt.0, &job.upstream);
+        // In the trace that the order was placed in, also when it is sent much later.
+        let span = tracing::info_span!(parent: None, "submit", order, attempt, %upstream);
+        self.continue_trace(&span, job.trace.as_ref());
+        let sent = async move {
             let decision = gateway.submit(&job, deadline).await;
             drop(permit);
+            if let Some(upstream) = gateway.catalogue().upstream(&job.upstream) {
+                upstream.meters.verdict(&decision);
+            }
             // The freed slot may be what another attempt waits for.
-            gateway.queued.notify_one();
-            gateway.book(&job, decision).await;
-        });
+            if gateway.waiting.load(Ordering::Relaxed) {
+                gateway.queued.notify_one();
+            }
+            gateway.book(&job, decision).instrument(tracing::info_span!("verdict", state = Empty)).await;
+        };
+        self.under_way.spawn(sent.instrument(span));
     }
 
     async fn submit(&self, job: &SendJob, deadline: SendDeadline) -> Decision {
@@ -118,24 +139,14 @@ impl Gateway {
         let Some(upstream) = catalogue.upstream(&job.upstream) else {
             return not_sent("the upstream is gone".to_owned());
         };
-        let (dialect, endpoint) = match self.endpoint(upstream) {
-            Ok(found) => found,
-            Err(reason) => return not_sent(reason),
-        };
         let submission =
             Submission { service: job.service.clone(), kind: job.kind.clone(), params: job.params.clone() };
-        let call = Call::Submit(submission);
-        let request = dialect.encode(&endpoint, &call);
-        let outcome = match self.egress.submit(&upstream.lane, &request, deadline).await {
-            Ok(mut response) => {
-                remove_key(&mut response, &endpoint.key);
-                match dialect.decode(&call, &response) {
-                    Answer::Submit(outcome) => outcome,
-                    other => unknown(format!("the dialect answered with {other:?}")),
-                }
-            }
+        upstream.meters.handed_over(self.now().since(job.queued_at));
+        let outcome = match self.hand_over(upstream, &Call::Submit(submission), deadline, job.trace.as_ref()).await {
+            Ok(Answer::Submit(outcome)) => outcome,
+            Ok(other) => unknown(format!("the dialect answered with {other:?}")),
             Err(SubmitError::NotSent(reason)) => return not_sent(reason),
-            Err(SubmitError::Uncertain(reason)) => unknown(reason),
+            Err(SubmitError::Uncertain(reason) | SubmitError::TimedOut(reason)) => unknown(reason),
         };
         Decision::Verdict { send_number, outcome: tampered(outcome) }
     }
@@ -147,21 +158,42 @@ impl Gateway {
         {
             self.note_active_target(job).await;
         }
-        loop {
-            match self.decide(job.attempt, &job.upstream, decision.clone(), Lane::Customer).await {
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::error!(attempt = job.attempt.0, order = job.order.0, %error, "a verdict could not be booked yet");
-                    tokio::time::sleep(BOOK_AGAIN).await;
-                }
+        let mut failed = false;
+        while let Err(error) =
+            self.decide((job.order, job.attempt), &job.upstream, decision.clone(), Lane::Urgent).await
+        {
+            if !failed {
+                let (order, attempt, upstream) = (job.order.0, job.attempt.0, &job.upstream);
+                tracing::error!(order, attempt, %upstream, %error, "a verdict could not be booked; it is tried until it is");
             }
+            failed = true;
+            tokio::time::sleep(BOOK_AGAIN).await;
         }
     }
 
-    /// Decides an attempt, with the candidates that its order may still be put to, and tells whoever waits.
-    pub(crate) async fn decide(
+    /// Decides an attempt by a clock or a person, in the trace that its order was placed in.
+    pub(crate) async fn decide_later(
         self: &Arc<Self>,
-        attempt: AttemptId,
+        attempt: &AttemptRow,
+        decision: Decision,
+        lane: Lane,
+    ) -> Result<Decided, StoreError> {
+        let (order, upstream) = (attempt.order_id, &attempt.upstream);
+        let span = tracing::info_span!(
+            parent: None, "verdict", order = order.0, attempt = attempt.id.0, %upstream, state = Empty
+        );
+        if !span.is_disabled()
+            && let Some(order) = self.store.order(order).await?
+        {
+            self.continue_order(&span, &order);
+        }
+        self.decide((order, attempt.id), upstream, decision, lane).instrument(span).await
+    }
+
+    /// Decides an attempt, with the candidates that its order may still be put to, and tells whoever waits.
+    async fn decide(
+        self: &Arc<Self>,
+        (order, attempt): (OrderId, AttemptId),
         upstream: &UpstreamId,
         decision: Decision,
         lane: Lane,
@@ -173,18 +205,21 @@ impl Gateway {
             | Decision::Orphaned { .. } => Vec::new(),
             _ => self.next_candidates(attempt).await?,
         };
+        let (settings, error) = (self.settings(), failure(&decision));
         let currency = self.catalogue().upstream(upstream).map(|u| u.record.currency);
         let operation = Decide {
+            order,
             attempt,
             upstream: upstream.clone(),
             decision,
             next,
-            rate: self.catalogue().base_rate(currency.unwrap_or(self.settings.base_currency)),
-            first_status_ms: self.settings.status_first_ms,
-            charge_factor_max: self.settings.charge_factor_max,
+            rate: self.catalogue().base_rate(currency.unwrap_or(settings.base_currency)),
+            first_status_ms: settings.status_first_ms,
+            charge_factor_max: settings.charge_factor_max,
             now: self.now(),
         };
         let decided = self.store.writer().run(lane, operation).await?;
+        note(attempt, upstream, &decided, error.as_deref());
         self.tell(&decided).await;
         Ok(decided)
     }
@@ -194,10 +229,6 @@ impl Gateway {
             self.queued.notify_one();
         }
         if decided.changed && decided.state == Some(AttemptState::Unknown) {
-            tracing::warn!(
-                order = decided.order.map(|o| o.0),
-                "a submission is unknown; a case is open (interline review list)"
-            );
             // The exposure cap must not lag behind what was just lost.
             if let Err(error) = self.refresh_health().await {
                 tracing::warn!(%error, "the upstreams' health could not be read");
@@ -208,7 +239,9 @@ impl Gateway {
             _ if decided.ended => self.verdicts.tell(order, Verdict::Refused),
             Some(AttemptState::Accepted | AttemptState::Unknown) => {
                 self.verdicts.tell(order, Verdict::Stands);
-                self.due.notify_one();
+                if self.settings().status_first_ms < crate::follow::LOOK_AGAIN_MS {
+                    self.due.notify_one();
+                }
             }
             _ => {}
         }
@@ -232,7 +265,7 @@ impl Gateway {
             dripfeed: order.kind.drip().is_some(),
             charge_base,
         };
-        Ok(self.route(&catalogue, service, &wanted, &tried).takers().cloned().collect())
+        Ok(self.route(&catalogue, service, &wanted, Some(&order.kind), &tried).takers().cloned().collect())
     }
 
     /// An upstream that has an order on a target tells something about an unknown of ours on that target.
@@ -249,8 +282,47 @@ impl Gateway {
         };
         if let Err(error) = found.await {
             let _: StoreError = error;
-            tracing::warn!(attempt = job.attempt.0, %error, "evidence about an unknown could not be kept");
+            let (order, attempt, upstream) = (job.order.0, job.attempt.0, &job.upstream);
+            tracing::warn!(order, attempt, %upstream, %error, "evidence about an unknown could not be kept");
         }
+    }
+}
+
+/// What went wrong, by a decision that is none for the better.
+fn failure(decision: &Decision) -> Option<String> {
+    match decision {
+        Decision::Verdict { outcome: SubmitOutcome::Unknown(evidence), .. } => Some(evidence.reason.clone()),
+        Decision::Verdict { outcome: SubmitOutcome::Rejected(refusal), .. } => {
+            Some(format!("refused ({})", refusal.name()))
+        }
+        Decision::NotSent { reason, .. } => Some(format!("not sent: {reason}")),
+        Decision::QueueDeadline => Some("it waited too long to be sent".to_owned()),
+        Decision::Orphaned { .. } => Some("whoever was sending it is gone".to_owned()),
+        _ => None,
+    }
+}
+
+/// Notes what was decided in the trace and in the log: what somebody has to look at as a warning, and all else for those who
+/// look for it.
+fn note(attempt: AttemptId, upstream: &UpstreamId, decided: &Decided, error: Option<&str>) {
+    let (order, attempt) = (decided.order.map(|order| order.0), attempt.0);
+    let state = decided.state.map_or("gone", AttemptState::name);
+    Span::current().record("state", state);
+    let refused = decided.end.as_ref().is_some_and(|end| !end.asked_for);
+    match decided.state {
+        Some(AttemptState::Unknown) if decided.changed => {
+            tracing::warn!(order, attempt, %upstream, error, "a submission is unknown; a case is open (interline review list)");
+        }
+        Some(AttemptState::Disputed) if decided.changed => {
+            tracing::warn!(order, attempt, %upstream, "unknown for too long; the customer is refunded, the money is disputed");
+        }
+        Some(AttemptState::Released) if refused => {
+            tracing::warn!(order, attempt, %upstream, error, "no upstream took an order; it was refunded");
+        }
+        _ => tracing::debug!(order, attempt, %upstream, state, error, "an attempt was decided"),
+    }
+    if let Some(end) = &decided.end {
+        end.note();
     }
 }
 
@@ -294,7 +366,7 @@ impl Operation for Claim {
         {
             return None;
         }
-        let send_number = attempt.send_number + 1;
+        let (send_number, trace) = (attempt.send_number + 1, kept(&order));
         let data = json!({"send_number": send_number});
         if !moves::advance(work, self.attempt, AttemptEvent::Claim, self.now, "being sent", Some(data)) {
             return None;
@@ -310,6 +382,8 @@ impl Operation for Claim {
             params: attempt.params,
             kind: order.kind,
             target_key: order.target_key,
+            queued_at: attempt.queued_at,
+            trace,
             send_number,
         })
     }

@@ -12,6 +12,7 @@ use std::{
 use interline_domain::{AttemptId, AttemptState, Report, Step, UpstreamId, order::step};
 use interline_store::{AttemptRow, DueKind, DueRow, Lane, OrderRow, StoreError};
 use interline_upstream::{Answer, Call, Fault, Refusal, Reported as Told};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     catalogue::Upstream,
@@ -19,10 +20,13 @@ use crate::{
     gateway::Gateway,
     remote::describe,
     report::{Reported, next_interval},
+    streak::Streak,
+    trace::Ended,
 };
 
 /// The follower looks at least so often, for what other nodes and the command line made due.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+pub(crate) const LOOK_AGAIN_MS: i64 = 500;
+const LOOK_AGAIN: Duration = Duration::from_millis(LOOK_AGAIN_MS.unsigned_abs());
 /// Shortest pause between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -56,15 +60,13 @@ impl Drop for Place {
 impl Gateway {
     /// Does what is due, until the gateway stops.
     pub(crate) async fn follow(self: Arc<Self>) {
-        let busy = Arc::new(Busy::default());
+        let (busy, mut streak) = (Arc::new(Busy::default()), Streak::default());
         loop {
-            let wait = match self.begin_due(&busy).await {
-                Ok(wait) => wait,
-                Err(error) => {
-                    tracing::warn!(%error, "what is due could not be read");
-                    LOOK_AGAIN
-                }
-            };
+            let wait = self.begin_due(&busy).await;
+            if let Some(error) = streak.begins(&wait) {
+                tracing::warn!(%error, "what is due could not be read; it is tried until it can");
+            }
+            let wait = wait.unwrap_or(LOOK_AGAIN);
             tokio::time::sleep(PAUSE).await;
             let _ = tokio::time::timeout(wait, self.due.notified()).await;
         }
@@ -74,25 +76,23 @@ impl Gateway {
     async fn begin_due(self: &Arc<Self>, busy: &Arc<Busy>) -> Result<Duration, StoreError> {
         let (now, catalogue) = (self.now(), self.catalogue());
         let mut wait = LOOK_AGAIN;
-        for kind in DueKind::ALL {
-            for (id, first) in self.store.next_due(kind).await? {
-                let Some(upstream) = catalogue.upstream(&id).cloned() else { continue };
-                // Orders that run at a disabled upstream are followed all the same.
-                if !upstream.record.enabled && matches!(kind, DueKind::Catalogue | DueKind::Balance) {
-                    continue;
-                }
-                let left = u64::try_from(first.since(now)).unwrap_or(0);
-                if left > 0 {
-                    wait = wait.min(Duration::from_millis(left));
-                } else if busy.begin(kind, &id) {
-                    let gateway = Arc::clone(self);
-                    let place = Place { busy: Arc::clone(busy), kind, upstream: id };
-                    self.under_way.spawn(async move {
-                        gateway.do_due(kind, &upstream).await;
-                        drop(place);
-                        gateway.due.notify_one();
-                    });
-                }
+        for (kind, id, first) in self.store.next_due().await? {
+            let Some(upstream) = catalogue.upstream(&id).cloned() else { continue };
+            // Orders that run at a disabled upstream are followed all the same.
+            if !upstream.record.enabled && matches!(kind, DueKind::Catalogue | DueKind::Balance) {
+                continue;
+            }
+            let left = u64::try_from(first.since(now)).unwrap_or(0);
+            if left > 0 {
+                wait = wait.min(Duration::from_millis(left));
+            } else if busy.begin(kind, &id) {
+                let gateway = Arc::clone(self);
+                let place = Place { busy: Arc::clone(busy), kind, upstream: id };
+                self.under_way.spawn(async move {
+                    gateway.do_due(kind, &upstream).await;
+                    drop(place);
+                    gateway.due.notify_one();
+                });
             }
         }
         Ok(wait)
@@ -133,10 +133,10 @@ impl Gateway {
         }
         let batch = self.batch(&due).await?;
         let ids: Vec<String> = batch.iter().filter_map(|b| b.attempt.upstream_order.clone()).collect();
-        let answer = if ids.is_empty() {
-            Ok(Answer::Status(BTreeMap::new()))
+        let (answer, call) = if ids.is_empty() {
+            (Ok(Answer::Status(BTreeMap::new())), Span::none())
         } else {
-            self.ask(upstream, &Call::Status(ids)).await
+            self.ask_traced(upstream, &Call::Status(ids)).await
         };
         let mut told = match answer {
             Ok(Answer::Status(told)) => told,
@@ -145,7 +145,7 @@ impl Gateway {
                 self.one_by_one(upstream, &batch).await
             }
             Ok(Answer::Fault(fault)) => {
-                tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "statuses could not be read");
+                tracing::warn!(upstream = %upstream.record.id, error = describe(&fault), "statuses could not be read");
                 BTreeMap::new()
             }
             Ok(_) => BTreeMap::new(),
@@ -154,18 +154,18 @@ impl Gateway {
                 BTreeMap::new()
             }
         };
-        let mut quiet = Vec::new();
-        let mut news = Vec::new();
+        let (mut quiet, mut news) = (Vec::new(), Vec::new());
+        let max_ms = self.settings().status_max_ms;
         for item in batch {
             match item.attempt.upstream_order.as_ref().and_then(|id| told.remove(id)) {
-                Some(Told::Known(report)) if item.is_news(&report, self.settings.status_max_ms) => {
+                Some(Told::Known(report)) if item.is_news(&report, max_ms) => {
                     news.push((item, report));
                 }
                 // An error in place of a state and an omission change nothing.
                 _ => quiet.push(self.later(item.due)),
             }
         }
-        self.book_reports(upstream, news, quiet).await
+        self.book_reports(upstream, &call, news, quiet).await
     }
 
     async fn one_by_one(&self, upstream: &Upstream, batch: &[Item]) -> BTreeMap<String, Told> {
@@ -181,28 +181,48 @@ impl Gateway {
     async fn book_reports(
         self: &Arc<Self>,
         upstream: &Upstream,
+        call: &Span,
         news: Vec<(Item, Report)>,
         quiet: Vec<DueRow>,
     ) -> Result<(), StoreError> {
-        let catalogue = self.catalogue();
+        let (catalogue, settings) = (self.catalogue(), self.settings());
         let reports = news.into_iter().map(|(item, report)| {
+            let span = self.follow_span(&item, call);
             let operation = Reported {
                 attempt: item.attempt.id,
                 report,
                 rate: catalogue.base_rate(item.attempt.currency),
                 policy: upstream.record.settings.charge_after_partial,
-                charge_factor_max: self.settings.charge_factor_max,
+                charge_factor_max: settings.charge_factor_max,
                 interval_ms: item.due.interval_ms,
-                first_ms: self.settings.status_first_ms,
-                max_ms: self.settings.status_max_ms,
+                first_ms: settings.status_first_ms,
+                max_ms: settings.status_max_ms,
                 now: self.now(),
             };
-            self.store.writer().run(Lane::Background, operation)
+            self.book_report(operation, item.order.status.is_terminal()).instrument(span)
         });
         for outcome in futures_util::future::join_all(reports).await {
             outcome?;
         }
         self.store.put_off(DueKind::Status, &quiet).await
+    }
+
+    /// The span of news about an order: in the trace that it was placed in, linked to the call that brought them.
+    fn follow_span(&self, item: &Item, call: &Span) -> Span {
+        let (order, attempt, upstream) = (item.order.id.0, item.attempt.id.0, &item.attempt.upstream);
+        let span = tracing::info_span!(parent: None, "follow", order, attempt, %upstream, status = Empty);
+        self.continue_order(&span, &item.order);
+        span.follows_from(call);
+        span
+    }
+
+    async fn book_report(&self, operation: Reported, had_ended: bool) -> Result<(), StoreError> {
+        let Some(order) = self.store.writer().run(Lane::Background, operation).await? else { return Ok(()) };
+        Span::current().record("status", order.status.name());
+        if let Some(end) = Ended::of(&order).filter(|_| !had_ended) {
+            end.note();
+        }
+        Ok(())
     }
 
     /// What is due with its attempt and order; what has no attempt any more is left to its lease and found again never.
@@ -224,8 +244,8 @@ impl Gateway {
 
     /// The same work after a longer interval, because nothing came of it now; the lease it was taken under is its token.
     pub(crate) fn later(&self, due: DueRow) -> DueRow {
-        let interval_ms =
-            next_interval(due.interval_ms, false, self.settings.status_first_ms, self.settings.status_max_ms);
+        let settings = self.settings();
+        let interval_ms = next_interval(due.interval_ms, false, settings.status_first_ms, settings.status_max_ms);
         DueRow { due_at: self.now().plus_ms(interval_ms), interval_ms, ..due }
     }
 }

@@ -1,19 +1,26 @@
 //! The gateway: the store, the way out, the dialects and the clock, with what is kept in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use arc_swap::ArcSwap;
-use interline_domain::{OrderId, Timestamp, UpstreamId};
+use interline_domain::{OrderId, OrderKind, Timestamp, UpstreamId};
 use interline_egress::Egress;
 use interline_routing::{Plan, Wanted, plan};
-use interline_store::{DueKind, DueRow, ServiceRecord, Store, StoreError};
+use interline_store::{CacheMeter, DueKind, DueRow, ServiceRecord, Store, StoreError};
 use interline_upstream::Dialect;
 use moka::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::field::{Empty, display};
 
-use crate::{catalogue::Catalogue, health::UpstreamHealth, settings::Settings, status::StatusView, verdicts::Verdicts};
+use crate::{
+    admission::Admission, catalogue::Catalogue, health::UpstreamHealth, settings::Settings, status::StatusView,
+    trace::Tracing, verdicts::Verdicts,
+};
 
 /// Ended orders whose status is kept in memory; they never change again.
 const ENDED_CACHED_MAX: u64 = 100_000;
@@ -41,6 +48,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Reads references to upstream keys.
     pub resolve_key: KeyResolver,
+    /// How spans meet the traces of others.
+    pub tracing: Tracing,
     /// Names this start of this process.
     pub boot: String,
 }
@@ -71,15 +80,22 @@ pub enum GatewayError {
 pub struct Gateway {
     pub(crate) store: Store,
     pub(crate) egress: Egress,
-    pub(crate) settings: Settings,
+    settings: ArcSwap<Settings>,
+    pub(crate) admission: Admission,
+    /// From now on nobody is kept waiting for a verdict: the gateway is about to stop.
+    pub(crate) closing: CancellationToken,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) resolve_key: KeyResolver,
+    pub(crate) tracing: Tracing,
     pub(crate) boot: String,
     pub(crate) health: ArcSwap<BTreeMap<UpstreamId, UpstreamHealth>>,
     pub(crate) verdicts: Verdicts,
     pub(crate) ended: Cache<OrderId, StatusView>,
+    pub(crate) ended_counted: CacheMeter,
     /// Wakes the dispatcher: something was queued, or a slot came free.
     pub(crate) queued: Notify,
+    /// Whether the dispatcher found attempts that wait when it last looked.
+    pub(crate) waiting: AtomicBool,
     /// Wakes the follower: something is due sooner than it thought.
     pub(crate) due: Notify,
     /// Submissions and calls under way.
@@ -97,14 +113,19 @@ impl Gateway {
         let gateway = Arc::new(Self {
             store: parts.store,
             egress: parts.egress,
-            settings: parts.settings,
+            settings: ArcSwap::from_pointee(parts.settings),
+            admission: Admission::new(),
+            closing: CancellationToken::new(),
             clock: parts.clock,
             resolve_key: parts.resolve_key,
+            tracing: parts.tracing,
             boot: parts.boot,
             health: ArcSwap::default(),
             verdicts: Verdicts::new(),
             ended: Cache::new(ENDED_CACHED_MAX),
+            ended_counted: CacheMeter::new("status"),
             queued: Notify::new(),
+            waiting: AtomicBool::new(true),
             due: Notify::new(),
             under_way: TaskTracker::new(),
             dialects: parts.dialects,
@@ -119,9 +140,19 @@ impl Gateway {
         &self.store
     }
 
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// The settings as they are now. A use-case takes them once, so that a reload never changes them in its midst.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Takes other settings; the currency of the books stays. Where the intervals of catalogues and balances changed, those
+    /// are read anew at once; an order's next status read is the first to follow the new intervals.
+    pub async fn reload_settings(&self, settings: Settings) -> Result<(), StoreError> {
+        let old = self.settings();
+        let new = Settings { base_currency: old.base_currency, ..settings };
+        let intervals = (new.catalogue_ms, new.balance_ms) != (old.catalogue_ms, old.balance_ms);
+        self.settings.store(Arc::new(new));
+        if intervals { self.sync_now().await } else { Ok(()) }
     }
 
     /// Now.
@@ -137,7 +168,8 @@ impl Gateway {
     /// Reads the catalogue afresh, and puts new upstreams on the list of what is due.
     pub async fn reload_catalogue(&self) -> Result<(), StoreError> {
         let rows = self.store.catalogue().await?;
-        let (base, dialects, old) = (self.settings.base_currency, self.dialects.clone(), self.catalogue());
+        let settings = self.settings();
+        let (base, dialects, old) = (settings.base_currency, self.dialects.clone(), self.catalogue());
         // A large one takes a while; no customer's call waits on this thread until it is made.
         let made = tokio::task::spawn_blocking(move || Catalogue::new(rows, base, &dialects, Some(&old)));
         // It is given up only when the process ends.
@@ -146,7 +178,7 @@ impl Gateway {
         let mut due = Vec::new();
         for upstream in catalogue.upstreams().filter(|u| u.record.enabled) {
             for (kind, interval_ms) in
-                [(DueKind::Catalogue, self.settings.catalogue_ms), (DueKind::Balance, self.settings.balance_ms)]
+                [(DueKind::Catalogue, settings.catalogue_ms), (DueKind::Balance, settings.balance_ms)]
             {
                 let id = &upstream.record.id;
                 let (subject, never) = (id.to_string(), Timestamp::from_millis(0));
@@ -164,15 +196,22 @@ impl Gateway {
         self.dialects.iter().map(|d| d.name()).collect()
     }
 
-    /// The route of an order, now.
+    /// The route of an order, now. Without its `kind` nothing is held against anyone but what `wanted` says.
     pub fn route(
         &self,
         catalogue: &Catalogue,
         service: &ServiceRecord,
         wanted: &Wanted,
+        kind: Option<&OrderKind>,
         tried: &[(UpstreamId, String)],
     ) -> Plan {
-        let offers = catalogue.offers(service, |id| self.health(id), tried);
-        plan(wanted, &offers, &self.settings.policy, self.now())
+        let span = tracing::info_span!("route", candidates = Empty, taken = Empty).entered();
+        let offers = catalogue.offers(service, kind, |id| self.health(id), tried);
+        let planned = plan(wanted, &offers, &self.settings().policy, self.now());
+        span.record("candidates", i64::try_from(planned.candidates.len()).unwrap_or(i64::MAX));
+        if let Some(first) = planned.takers().next() {
+            span.record("taken", display(&first.upstream));
+        }
+        planned
     }
 }

@@ -31,19 +31,19 @@ impl Gateway {
     /// Reads it afresh.
     pub async fn refresh_health(&self) -> Result<(), StoreError> {
         let (books, exposures) = (self.store.upstream_books().await?, self.store.exposure().await?);
-        let catalogue = self.catalogue();
+        let (catalogue, settings) = (self.catalogue(), self.settings());
         let mut health = BTreeMap::new();
         for upstream in catalogue.upstreams() {
             let id = &upstream.record.id;
             let book = books.get(id).copied().unwrap_or_default();
             let exposure = exposures.get(id).copied().unwrap_or_default();
             let money = exposure.money.convert(catalogue.base_rate(upstream.record.currency).rate);
-            let over = |money: Micros| money >= self.settings.unknown_max;
+            let over = |money: Micros| money >= settings.unknown_max;
             let line = UpstreamHealth {
                 book,
                 exposure,
-                available: available(book.book, exposure.reading, exposure.reserved_since_reading),
-                exposed: exposure.count >= self.settings.unknown_max_count || money.map_or(true, over),
+                available: available(book.book, exposure.reading.zip(exposure.reading_book)),
+                exposed: exposure.count >= settings.unknown_max_count || money.map_or(true, over),
             };
             if line.exposed && !self.health(id).exposed {
                 tracing::warn!(upstream = %id, unknown = exposure.count, "exposure cap reached: it takes no new orders; see interline review list");

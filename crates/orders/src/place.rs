@@ -11,11 +11,13 @@ use interline_ledger::{Account, LedgerAccount, customers};
 use interline_routing::{Plan, Reason, Wanted};
 use interline_store::{AccountRecord, Lane, Needs, Operation, OrderRow, ServiceRecord, StoreError, Work, order_tags};
 use serde_json::json;
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     dispatch::{LEASE_BEYOND_TIMEOUT_MS, SEND_WITHIN, SendJob},
     gateway::Gateway,
     moves::{Sender, affordable, candidate_accounts, queue},
+    trace::Traceparent,
     verdicts::Verdict,
 };
 
@@ -48,30 +50,47 @@ struct Checked {
 
 impl Gateway {
     /// Places an order and waits for the upstream's verdict as long as the settings say. The id that is returned is of an
-    /// order that stands: accepted, or still open. `style` is how the caller's face reads the parameters.
+    /// order that stands: accepted, or still open. `style` is how the caller's face reads the parameters, `caller` the trace
+    /// that the caller asks in, if it told one.
     pub async fn place(
         self: &Arc<Self>,
         account: &AccountRecord,
         service: &str,
         fields: &Fields,
         style: Style,
+        caller: Option<&Traceparent>,
     ) -> Result<OrderId, PlaceRefusal> {
-        let Checked { operation, permit, deadline } = self.check(account, service, fields, style)?;
+        let span = tracing::info_span!("place", account = %account.id, service = Empty, order = Empty);
+        self.place_here(account, service, fields, style, caller).instrument(span).await
+    }
+
+    /// Places an order in the trace that goes on here.
+    async fn place_here(
+        self: &Arc<Self>,
+        account: &AccountRecord,
+        service: &str,
+        fields: &Fields,
+        style: Style,
+        caller: Option<&Traceparent>,
+    ) -> Result<OrderId, PlaceRefusal> {
+        let Checked { operation, permit, deadline } = self.check(account, service, fields, style, caller)?;
         // On a task of its own: a client that hangs up must not part the commit from the hand-over.
         let gateway = Arc::clone(self);
-        let placed = self.under_way.spawn(async move { gateway.commit(operation, permit, deadline).await });
+        let committed = async move { gateway.commit(operation, permit, deadline).await };
+        let placed = self.under_way.spawn(committed.in_current_span());
         let order = match placed.await.map_err(|_| StoreError::Uncertain)?? {
             Placed::Again(order) => return Ok(order),
             Placed::NoFunds => return Err(PlaceRefusal::Funds),
             Placed::NoUpstream => return Err(PlaceRefusal::NoUpstream),
             Placed::Order(order, _) => order,
         };
-        let wait = Duration::from_millis(self.settings.dispatch_wait_ms);
-        match self.verdicts.wait(order, wait).await {
-            Some(Verdict::Refused) => {
-                tracing::warn!(order = order.0, account = %account.id, "every upstream refused an order; it was refunded");
-                Err(PlaceRefusal::NoUpstream)
-            }
+        let wait = Duration::from_millis(self.settings().dispatch_wait_ms);
+        let verdict = tokio::select! {
+            verdict = self.verdicts.wait(order, wait) => verdict,
+            () = self.closing.cancelled() => None,
+        };
+        match verdict {
+            Some(Verdict::Refused) => Err(PlaceRefusal::NoUpstream),
             Some(Verdict::Stands) | None => Ok(order),
         }
     }
@@ -85,6 +104,8 @@ impl Gateway {
     ) -> Result<Placed, StoreError> {
         let placed = self.store.writer().run(Lane::Customer, operation).await?;
         let Placed::Order(order, job) = placed else { return Ok(placed) };
+        Span::current().record("order", order.0);
+        tracing::debug!(order = order.0, "an order was placed");
         match (job, permit) {
             (Some(job), Some(permit)) => self.send_in_background(*job, permit, deadline),
             _ => self.queued.notify_one(),
@@ -98,14 +119,16 @@ impl Gateway {
         service: &str,
         fields: &Fields,
         style: Style,
+        caller: Option<&Traceparent>,
     ) -> Result<Checked, PlaceRefusal> {
-        let catalogue = self.catalogue();
+        let (catalogue, settings, span) = (self.catalogue(), self.settings(), Span::current());
         let id: ServiceId = service.parse().map_err(|_| PlaceRefusal::Service)?;
+        span.record("service", id.0);
         let record = catalogue.service(id).ok_or(PlaceRefusal::Service)?;
         let rate = catalogue.priced(record, account).ok_or(PlaceRefusal::Service)?.rate;
         let kind = parse(record, fields, style)?;
         let target_key = target::normalise(kind.target());
-        if self.settings.deny_targets.is_match(target_key.to_lowercase()) {
+        if settings.deny_targets.is_match(target_key.to_lowercase()) {
             let text = format!("`{}` is a target that is not accepted here", kind.target_field());
             return Err(PlaceRefusal::Field(text));
         }
@@ -120,7 +143,7 @@ impl Gateway {
             dripfeed: kind.drip().is_some(),
             charge_base,
         };
-        let plan = self.route(&catalogue, record, &wanted, &[]);
+        let plan = self.route(&catalogue, record, &wanted, Some(&kind), &[]);
         let first = plan.takers().next().ok_or_else(|| nobody(&plan))?;
         let upstream = catalogue.upstream(&first.upstream).ok_or(PlaceRefusal::NoUpstream)?;
         // Sent at once only if nothing stands in the way; what waits for its target or its turn is queued.
@@ -129,7 +152,7 @@ impl Gateway {
         let lease_ms =
             i64::try_from(upstream.record.settings.timeout_ms).unwrap_or(i64::MAX / 2) + LEASE_BEYOND_TIMEOUT_MS;
         let sender = permit.is_some().then(|| Sender { boot: self.boot.clone(), lease_ms });
-        let window_ms = self.settings.duplicate_window_ms;
+        let window_ms = settings.duplicate_window_ms;
         let fingerprint = (window_ms > 0).then(|| format!("{id}|{}|{target_key}", kind.quantity()));
         let operation = Place {
             account: account.id.clone(),
@@ -141,6 +164,7 @@ impl Gateway {
             plan,
             window: fingerprint.map(|f| (f, window_ms)),
             sender,
+            trace: self.traceparent(&span).or_else(|| caller.cloned()),
             now: self.now(),
         };
         Ok(Checked { operation, permit, deadline })
@@ -164,16 +188,25 @@ fn parse(service: &ServiceRecord, fields: &Fields, style: Style) -> Result<Order
     Ok(kind)
 }
 
-/// Why nobody takes the order. That none of its upstreams ever does drip-feed is a fault of the order: asking again later
-/// does not help.
+/// Why nobody takes the order. That none of its upstreams ever does drip-feed, or has words for it, is a fault of the
+/// order: asking again later does not help.
 fn nobody(plan: &Plan) -> PlaceRefusal {
-    let never =
-        |reason: &Reason| matches!(reason, Reason::Disabled | Reason::NotListed | Reason::Type | Reason::Dripfeed);
-    let mut reasons = plan.candidates.iter().filter_map(|candidate| candidate.passed.as_ref());
-    if reasons.clone().any(|reason| *reason == Reason::Dripfeed) && reasons.all(never) {
-        return PlaceRefusal::Field(FieldError::NotOffered("runs").to_string());
+    let reasons = || plan.candidates.iter().filter_map(|candidate| candidate.passed.as_ref());
+    let lasting = |reason: &Reason| {
+        matches!(
+            reason,
+            Reason::Disabled | Reason::NotListed | Reason::Type | Reason::Dripfeed | Reason::Protocol { .. }
+        )
+    };
+    let fault = reasons().find_map(|reason| match reason {
+        Reason::Protocol { allowed } => Some(allowed.clone()),
+        Reason::Dripfeed => Some(FieldError::NotOffered("runs").to_string()),
+        _ => None,
+    });
+    match fault {
+        Some(text) if reasons().all(lasting) => PlaceRefusal::Field(text),
+        _ => PlaceRefusal::NoUpstream,
     }
-    PlaceRefusal::NoUpstream
 }
 
 /// The commit that places an order.
@@ -190,6 +223,8 @@ struct Place {
     window: Option<(String, i64)>,
     /// Who sends the first candidate's attempt at once.
     sender: Option<Sender>,
+    /// The trace that it is placed in.
+    trace: Option<Traceparent>,
     now: Timestamp,
 }
 
@@ -267,6 +302,7 @@ impl Place {
             plan: json!(self.plan),
             created_at: self.now,
             ended_at: None,
+            trace: self.trace.as_ref().map(|trace| trace.as_str().to_owned()),
         }
     }
 
@@ -279,7 +315,50 @@ impl Place {
             params: candidate.params.clone(),
             kind: self.kind.clone(),
             target_key: self.target_key.clone(),
+            queued_at: self.now,
+            trace: self.trace.clone(),
             send_number: 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interline_routing::Candidate;
+
+    use super::*;
+
+    fn refused(reasons: Vec<Reason>) -> String {
+        let candidate = |reason| Candidate {
+            rank: None,
+            upstream: "alpha".parse().unwrap(),
+            service: "1".to_owned(),
+            params: [].into(),
+            cost: None,
+            currency: "USD".parse().unwrap(),
+            cost_base: None,
+            margin_percent: None,
+            passed: Some(reason),
+        };
+        nobody(&Plan { candidates: reasons.into_iter().map(candidate).collect() }).to_string()
+    }
+
+    #[test]
+    fn what_nobody_could_ever_take_is_the_orders_fault_and_all_else_may_pass() {
+        let counted = "`quantity` must be the number of lines in `comments`";
+        let protocol = || Reason::Protocol { allowed: counted.to_owned() };
+        let none = PlaceRefusal::NoUpstream.to_string();
+        let passing = none.as_str();
+        for (reasons, text) in [
+            (vec![protocol()], counted),
+            (vec![Reason::Disabled, protocol(), Reason::Type], counted),
+            (vec![protocol(), Reason::Balance], passing),
+            (vec![Reason::NotListed, Reason::Dripfeed], "`runs` is not offered by this service"),
+            (vec![Reason::Dripfeed, Reason::StalePrice], passing),
+            (vec![Reason::Disabled], passing),
+            (Vec::new(), passing),
+        ] {
+            assert_eq!(refused(reasons.clone()), text, "{reasons:?}");
         }
     }
 }

@@ -83,15 +83,18 @@ impl Reading {
             work.close_upstream_cases(&self.upstream, "shortfall", self.now, "explained meanwhile");
         }
         let excess = self.judge_excess(work, books, odd);
-        self.keep(work, excess);
+        let moved = books.moves.get(&self.account(Account::Upstream)).into_iter().flatten().map(|m| m.amount).sum();
+        self.keep(work, excess, moved);
         (extremes.upstream_min - self.drift_allowance - slack, extremes.total_max)
     }
 
-    /// Keeps the reading; what this group moved meanwhile stays known to the operations that follow.
-    fn keep(&self, work: &mut Work, excess: Option<(Micros, Timestamp)>) {
+    /// Keeps the reading and the book beside which it stands, without what `moved` that book since the question; what this
+    /// group moved meanwhile stays known to the operations that follow.
+    fn keep(&self, work: &mut Work, excess: Option<(Micros, Timestamp)>, moved: Micros) {
+        let reading_book = Some(work.balance(&self.account(Account::Upstream)) - moved);
         let books = work.upstream(&self.upstream).cloned().unwrap_or_default();
         let reading = Some((self.amount, self.asked_at));
-        let books = UpstreamBooks { reading, reading_at: Some(self.now), excess, ..books };
+        let books = UpstreamBooks { reading, reading_book, reading_at: Some(self.now), excess, ..books };
         work.set_upstream(&self.upstream, books, None);
     }
 
@@ -123,7 +126,7 @@ impl Reading {
                 evidence,
             );
         }
-        self.keep(work, None);
+        self.keep(work, None, Micros::ZERO);
     }
 
     /// The smallest and largest the books were between the question and now, found by walking back from now.

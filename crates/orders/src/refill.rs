@@ -15,13 +15,14 @@ use interline_ledger::LedgerAccount;
 use interline_store::{AttemptRow, DueKind, DueRow, Lane, Needs, Operation, RefillRow, StoreError, Work, attempt_tags};
 use interline_upstream::{Answer, Call, Evidence, SubmitOutcome};
 use serde_json::json;
+use tracing::Instrument as _;
 
 use crate::{
     catalogue::Upstream,
     dispatch::{LEASE_BEYOND_TIMEOUT_MS, SEND_WITHIN},
     gateway::Gateway,
     moves::{Sender, evidence_json},
-    remote::{describe, remove_key},
+    remote::describe,
 };
 
 /// Pause before a verdict that could not be booked is booked again.
@@ -55,7 +56,7 @@ impl Gateway {
     /// Asks for a refill and waits for the upstream's verdict as long as the settings say.
     pub async fn refill(self: &Arc<Self>, account: &AccountId, order: OrderId) -> Result<RefillId, RefillRefusal> {
         let (upstream, attempt) = self.refillable(account, order).await?;
-        let wait = Duration::from_millis(self.settings.dispatch_wait_ms);
+        let wait = Duration::from_millis(self.settings().dispatch_wait_ms);
         // Nothing is kept before there is a place on the wire: a refill that cannot be sent now is asked for again.
         let permit = tokio::time::timeout(wait, upstream.lane.permit()).await.ok().flatten().ok_or(StoreError::Busy)?;
         let deadline = SendDeadline::after(SEND_WITHIN);
@@ -66,7 +67,7 @@ impl Gateway {
         let gateway = Arc::clone(self);
         let (tell, told) = tokio::sync::oneshot::channel();
         // On a task of its own: a client that hangs up must not part the commit from the hand-over.
-        let asked = self.under_way.spawn(async move {
+        let asked = async move {
             let Some(id) = gateway.store.writer().run(Lane::Customer, operation).await? else {
                 return Ok(Asked::Refused);
             };
@@ -74,7 +75,8 @@ impl Gateway {
             let _ = tell.send(id);
             let outcome = gateway.send_refill(&upstream, upstream_order, permit, deadline).await;
             Ok::<_, StoreError>(gateway.book_refill(id, outcome).await)
-        });
+        };
+        let asked = self.under_way.spawn(asked.in_current_span());
         match tokio::time::timeout(wait, asked).await {
             Ok(Ok(asked)) => match asked? {
                 Asked::Refused => Err(RefillRefusal::NotEligible),
@@ -92,10 +94,12 @@ impl Gateway {
         account: &AccountId,
         order: OrderId,
     ) -> Result<(Arc<Upstream>, AttemptRow), RefillRefusal> {
-        let row = self.store.order(order).await?.filter(|o| o.account == *account).ok_or(RefillRefusal::Order)?;
+        let row =
+            self.read(self.store.order(order)).await?.filter(|o| o.account == *account).ok_or(RefillRefusal::Order)?;
         let catalogue = self.catalogue();
         let offered = catalogue.service(row.service).is_some_and(|s| s.refill);
-        let attempt = self.store.attempts_of(&[order]).await?.pop().filter(|a| a.state == AttemptState::Ended);
+        let attempt =
+            self.read(self.store.attempts_of(&[order])).await?.pop().filter(|a| a.state == AttemptState::Ended);
         let (true, true, Some(attempt)) = (offered, row.status == OrderStatus::Completed, attempt) else {
             return Err(RefillRefusal::NotEligible);
         };
@@ -108,24 +112,13 @@ impl Gateway {
     }
 
     async fn send_refill(&self, upstream: &Upstream, order: String, permit: Permit, deadline: SendDeadline) -> Sent {
-        let (dialect, endpoint) = match self.endpoint(upstream) {
-            Ok(found) => found,
-            Err(reason) => return Sent::Not(reason),
-        };
-        let call = Call::Refill(order);
-        let request = dialect.encode(&endpoint, &call);
-        let answered = self.egress.submit(&upstream.lane, &request, deadline).await;
+        let answered = self.hand_over(upstream, &Call::Refill(order), deadline, None).await;
         drop(permit);
         match answered {
-            Ok(mut response) => {
-                remove_key(&mut response, &endpoint.key);
-                match dialect.decode(&call, &response) {
-                    Answer::Refill(outcome) => Sent::Answered(outcome),
-                    other => Sent::unknown(format!("the dialect answered with {other:?}")),
-                }
-            }
+            Ok(Answer::Refill(outcome)) => Sent::Answered(outcome),
+            Ok(other) => Sent::unknown(format!("the dialect answered with {other:?}")),
             Err(SubmitError::NotSent(reason)) => Sent::Not(reason),
-            Err(SubmitError::Uncertain(reason)) => Sent::unknown(reason),
+            Err(SubmitError::Uncertain(reason) | SubmitError::TimedOut(reason)) => Sent::unknown(reason),
         }
     }
 
@@ -149,22 +142,29 @@ impl Gateway {
             }
             Sent::Answered(SubmitOutcome::Unknown(evidence)) => RefillDecision::Unknown { evidence },
         };
-        loop {
-            match self.decide_refill(refill, decision.clone()).await {
-                Ok(_) => return asked,
-                Err(error) => {
-                    tracing::error!(refill = refill.0, %error, "a refill's verdict could not be booked yet");
-                    tokio::time::sleep(BOOK_AGAIN).await;
-                }
+        let mut failed = false;
+        while let Err(error) = self.decide_refill(refill, decision.clone()).await {
+            if !failed {
+                tracing::error!(refill = refill.0, %error, "a refill's verdict could not be booked; it is tried until it is");
             }
+            failed = true;
+            tokio::time::sleep(BOOK_AGAIN).await;
         }
+        asked
     }
 
     /// Decides a refill; says whether that changed anything.
     pub(crate) async fn decide_refill(&self, refill: RefillId, decision: RefillDecision) -> Result<bool, StoreError> {
-        let first_ms = self.settings.status_first_ms;
+        let first_ms = self.settings().status_first_ms;
+        let lost = match &decision {
+            RefillDecision::Unknown { evidence } => Some(evidence.reason.clone()),
+            _ => None,
+        };
         let operation = DecideRefill { refill, decision, first_ms, now: self.now() };
         let changed = self.store.writer().run(Lane::Background, operation).await?;
+        if let Some(error) = lost.filter(|_| changed) {
+            tracing::warn!(refill = refill.0, error, "a refill is unknown; a case is open (interline review list)");
+        }
         self.due.notify_one();
         Ok(changed)
     }
@@ -185,7 +185,7 @@ impl Gateway {
         account: &AccountId,
         refills: &[RefillId],
     ) -> Result<BTreeMap<RefillId, RefillStatus>, StoreError> {
-        let found = self.store.refills(refills).await?;
+        let found = self.read(self.store.refills(refills)).await?;
         Ok(found
             .into_iter()
             .filter(|(_, owner)| owner == account)
@@ -207,7 +207,7 @@ impl Gateway {
         let told = match self.ask(upstream, &Call::RefillStatus(asked)).await {
             Ok(Answer::RefillStatus(told)) => told,
             Ok(Answer::Fault(fault)) => {
-                tracing::warn!(upstream = %upstream.record.id, fault = describe(&fault), "refills could not be read");
+                tracing::warn!(upstream = %upstream.record.id, error = describe(&fault), "refills could not be read");
                 BTreeMap::new()
             }
             Ok(_) => BTreeMap::new(),

@@ -1,13 +1,18 @@
 //! Calling an upstream: its key, its dialect, its lane.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use interline_egress::Permit;
-use interline_store::UpstreamKey;
+use interline_egress::{Permit, SendDeadline, SubmitError};
+use interline_store::{DueKind, StoreError, UpstreamKey};
 use interline_upstream::{Answer, Call, Dialect, Endpoint, Evidence, Fault, Response};
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing::{Instrument as _, Span};
 
-use crate::{catalogue::Upstream, gateway::Gateway};
+use crate::{
+    catalogue::Upstream,
+    gateway::Gateway,
+    trace::{Traceparent, call_answered, call_failed, call_span},
+};
 
 /// What stands where a key stood.
 const REMOVED: &[u8] = b"[key removed]";
@@ -29,14 +34,70 @@ impl Gateway {
         Ok((dialect, Endpoint { url: upstream.record.url.clone(), key }))
     }
 
+    /// Keeps what the server lacks to call an upstream. What a command lacks, a variable of its shell say, stops nobody else:
+    /// that it only says.
+    pub(crate) async fn keep_lack(&self, upstream: &Upstream, kind: DueKind) -> Result<(), StoreError> {
+        let Err(text) = self.endpoint(upstream) else { return Ok(()) };
+        self.store.keep_fault(&upstream.record.id, kind, &format!("the server cannot call it: {text}")).await
+    }
+
     /// Makes a call that may be repeated, when its lane allows it.
     pub(crate) async fn ask(&self, upstream: &Upstream, call: &Call) -> Result<Answer, String> {
+        self.ask_traced(upstream, call).await.0
+    }
+
+    /// The same; with the span of the call, for those that follow from it.
+    pub(crate) async fn ask_traced(&self, upstream: &Upstream, call: &Call) -> (Result<Answer, String>, Span) {
         let _permit: Option<Permit> = upstream.lane.permit().await;
+        let span = call_span(&upstream.record.id, call);
+        let answer = self.exchange(upstream, call, &span).instrument(span.clone()).await;
+        (answer, span)
+    }
+
+    async fn exchange(&self, upstream: &Upstream, call: &Call, span: &Span) -> Result<Answer, String> {
         let (dialect, endpoint) = self.endpoint(upstream)?;
-        let request = dialect.encode(&endpoint, call);
-        let mut response = self.egress.call(&upstream.lane, &request).await.map_err(|e| e.to_string())?;
+        let Some(mut request) = dialect.encode(&endpoint, call) else { return Ok(Answer::Fault(Fault::Unsupported)) };
+        self.tell_upstream(&mut request, span, None);
+        let began = Instant::now();
+        let answered = self.egress.call(&upstream.lane, &request).await;
+        let took = began.elapsed();
+        let mut response = answered.map_err(|error| {
+            upstream.meters.called(call, took, Err((&error).into()));
+            call_failed(span, "no_answer");
+            error.to_string()
+        })?;
         remove_key(&mut response, &endpoint.key);
-        Ok(dialect.decode(call, &response))
+        let answer = dialect.decode(call, &response);
+        upstream.meters.called(call, took, Ok(&answer));
+        call_answered(span, response.status, &answer);
+        Ok(answer)
+    }
+
+    /// Makes a call that is never repeated, if that can begin before `deadline`; `order` is the trace that it belongs to.
+    pub(crate) async fn hand_over(
+        &self,
+        upstream: &Upstream,
+        call: &Call,
+        deadline: SendDeadline,
+        order: Option<&Traceparent>,
+    ) -> Result<Answer, SubmitError> {
+        let (dialect, endpoint) = self.endpoint(upstream).map_err(SubmitError::NotSent)?;
+        let cannot_say = || SubmitError::NotSent("its protocol cannot say this".to_owned());
+        let mut request = dialect.encode(&endpoint, call).ok_or_else(cannot_say)?;
+        let span = call_span(&upstream.record.id, call);
+        self.tell_upstream(&mut request, &span, order);
+        let began = Instant::now();
+        let answered = self.egress.submit(&upstream.lane, &request, deadline).instrument(span.clone()).await;
+        let took = began.elapsed();
+        let mut response = answered.inspect_err(|error| {
+            upstream.meters.called(call, took, Err(error.into()));
+            call_failed(&span, if matches!(error, SubmitError::NotSent(_)) { "not_sent" } else { "unknown" });
+        })?;
+        remove_key(&mut response, &endpoint.key);
+        let answer = dialect.decode(call, &response);
+        upstream.meters.called(call, took, Ok(&answer));
+        call_answered(&span, response.status, &answer);
+        Ok(answer)
     }
 }
 
@@ -64,6 +125,7 @@ pub(crate) fn describe(fault: &Fault) -> String {
             let status = status.map_or_else(String::new, |s| format!(" (HTTP {s})"));
             format!("no readable answer{status}: {reason}")
         }
+        Fault::Unsupported => "its protocol has no such call".to_owned(),
     }
 }
 

@@ -103,7 +103,7 @@ impl Gateway {
             Resolution::WriteOff => Decision::WriteOff,
         };
         let wanted = decision.clone();
-        let decided = self.decide(attempt.id, &attempt.upstream, decision, Lane::Customer).await?;
+        let decided = self.decide_later(attempt, decision, Lane::Urgent).await?;
         let lost_again = matches!(wanted, Decision::Taken { .. }) && decided.state == Some(AttemptState::Unknown);
         if !decided.changed || lost_again {
             let text = match wanted {
@@ -123,7 +123,7 @@ impl Gateway {
         let from = attempt
             .lease_until
             .unwrap_or_else(|| sent.plus_ms(LEASE_BEYOND_TIMEOUT_MS))
-            .plus_ms(self.settings.quiet_ms);
+            .plus_ms(self.settings().quiet_ms);
         if self.now() < from { Err(ReviewError::TooEarly(from)) } else { Ok(()) }
     }
 
@@ -143,7 +143,7 @@ impl Gateway {
             rate: self.catalogue().base_rate(attempt.currency),
             now: self.now(),
         };
-        if self.store.writer().run(Lane::Customer, operation).await? {
+        if self.store.writer().run(Lane::Urgent, operation).await? {
             Ok(())
         } else {
             Err(ReviewError::DoesNotFit("the order has ended by now".to_owned()))
@@ -161,7 +161,7 @@ impl Gateway {
             }
             // It may still arrive, and the customer could ask for a second one at once.
             Resolution::NotDelivered
-                if let Some(from) = row.map(|r| r.lease_until.plus_ms(self.settings.quiet_ms))
+                if let Some(from) = row.map(|r| r.lease_until.plus_ms(self.settings().quiet_ms))
                     && self.now() < from =>
             {
                 return Err(ReviewError::TooEarly(from));
@@ -176,7 +176,7 @@ impl Gateway {
     }
 
     async fn close(self: &Arc<Self>, case: CaseRow, resolution: &'static str) -> Result<(), ReviewError> {
-        Ok(self.store.writer().run(Lane::Customer, Close { case: case.id, resolution, now: self.now() }).await?)
+        Ok(self.store.writer().run(Lane::Urgent, Close { case: case.id, resolution, now: self.now() }).await?)
     }
 
     async fn settle_money(self: &Arc<Self>, case: CaseRow) -> Result<(), ReviewError> {
@@ -184,7 +184,7 @@ impl Gateway {
             return Err(ReviewError::DoesNotFit("the case names no money".to_owned()));
         };
         let rate = self.catalogue().base_rate(currency);
-        Ok(self.store.writer().run(Lane::Customer, Settle { case, upstream, rate, now: self.now() }).await?)
+        Ok(self.store.writer().run(Lane::Urgent, Settle { case, upstream, rate, now: self.now() }).await?)
     }
 }
 

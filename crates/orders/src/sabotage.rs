@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use interline_upstream::{Refusal, SubmitOutcome};
+use interline_upstream::{ActiveTarget, Refusal, SubmitOutcome};
+
+use crate::decide::Decision;
 
 static CHOSEN: OnceLock<String> = OnceLock::new();
 
@@ -23,4 +25,13 @@ pub(crate) fn failover_on_unknown(outcome: SubmitOutcome) -> SubmitOutcome {
         }
         other => other,
     }
+}
+
+/// `resend_on_recovery`: takes a send whose sender died for one that never left, and puts it into the queue again.
+pub(crate) fn resend_on_recovery(send_number: i64) -> Decision {
+    if is_chosen("resend_on_recovery") {
+        let outcome = SubmitOutcome::Busy { retry_after_ms: None, active_target: ActiveTarget::No };
+        return Decision::Verdict { send_number, outcome };
+    }
+    Decision::Orphaned { send_number }
 }

@@ -47,13 +47,15 @@ impl Gateway {
         let mut statuses = BTreeMap::new();
         let mut unknown = Vec::new();
         for id in orders {
-            match self.ended.get(id) {
+            let ended = self.ended.get(id);
+            self.ended_counted.count(ended.is_some());
+            match ended {
                 Some(view) => drop(statuses.insert(*id, view)),
                 None => unknown.push(*id),
             }
         }
         if !unknown.is_empty() {
-            for (id, order) in self.store.orders_of(&unknown).await? {
+            for (id, order) in self.read(self.store.orders_of(&unknown)).await? {
                 let view = StatusView::from(&order);
                 if view.status.is_terminal() {
                     self.ended.insert(id, view.clone());

@@ -15,13 +15,15 @@ use crate::{
 impl Gateway {
     pub(crate) async fn sync_when_due(self: &Arc<Self>, upstream: &Upstream) -> Result<(), StoreError> {
         for due in self.take_due(DueKind::Catalogue, upstream, 1).await? {
+            self.keep_lack(upstream, DueKind::Catalogue).await?;
             match self.sync_catalogue(upstream).await {
                 Ok(_) => {}
                 Err(GatewayError::Store(error)) => return Err(error),
-                Err(error) => tracing::warn!(%error, "a catalogue could not be read"),
+                Err(error) => tracing::warn!(upstream = %due.subject, %error, "a catalogue could not be read"),
             }
-            let next = self.now().plus_ms(self.settings.catalogue_ms);
-            self.store.reschedule(DueKind::Catalogue, &due.subject, next, self.settings.catalogue_ms).await?;
+            let interval_ms = self.settings().catalogue_ms;
+            let next = self.now().plus_ms(interval_ms);
+            self.store.reschedule(DueKind::Catalogue, &due.subject, next, interval_ms).await?;
         }
         Ok(())
     }
@@ -30,6 +32,7 @@ impl Gateway {
     /// nothing: prices grow old, but nothing is taken from our own list.
     pub async fn sync_catalogue(self: &Arc<Self>, upstream: &Upstream) -> Result<usize, GatewayError> {
         let id = &upstream.record.id;
+        self.endpoint(upstream).map_err(|text| GatewayError::Upstream { upstream: id.clone(), text })?;
         let read = match self.ask(upstream, &Call::Catalogue).await {
             Ok(Answer::Catalogue(listings)) if listings.is_empty() => Err("its catalogue is empty".to_owned()),
             Ok(Answer::Catalogue(listings)) => Ok(records(id, listings)),

@@ -53,7 +53,7 @@ impl Gateway {
         currency: Currency,
     ) -> Result<Booking, StoreError> {
         let operation = ForCustomer { account: account.clone(), posting, taken, currency, now: self.now() };
-        self.store.writer().run(Lane::Customer, operation).await
+        self.store.writer().run(Lane::Urgent, operation).await
     }
 
     /// Books money that was paid in at an upstream, in the upstream's currency.
@@ -64,7 +64,7 @@ impl Gateway {
         reference: &str,
     ) -> Result<Booking, StoreError> {
         let operation = TopUp { upstream: upstream.clone(), amount, reference: reference.to_owned(), now: self.now() };
-        let booking = self.store.writer().run(Lane::Customer, operation).await?;
+        let booking = self.store.writer().run(Lane::Urgent, operation).await?;
         self.refresh_health().await?;
         Ok(booking)
     }

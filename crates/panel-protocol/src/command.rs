@@ -55,12 +55,18 @@ impl Command {
             | Self::RefillStatusMany(_) => false,
         }
     }
-}
 
-impl Command {
-    /// Whether it asks how something stands: panels make an `error` in such an answer final.
-    pub(crate) const fn asks_status(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::StatusMany(_) | Self::RefillStatus(_) | Self::RefillStatusMany(_))
+    /// The action that it is counted and traced under, one of a few names; a list goes under the name of the single call.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::Services => "services",
+            Self::Balance => "balance",
+            Self::Add { .. } => "add",
+            Self::Status(_) | Self::StatusMany(_) => "status",
+            Self::Refill(_) | Self::RefillMany(_) => "refill",
+            Self::RefillStatus(_) | Self::RefillStatusMany(_) => "refill_status",
+            Self::Cancel(_) | Self::CancelMany(_) => "cancel",
+        }
     }
 }
 
@@ -112,8 +118,14 @@ impl<T> Named<T> {
     }
 }
 
-/// The command that the parameters of a call make.
-pub(crate) fn read(params: &Params) -> Result<Command, Refused> {
+/// Whether a call asks how something stands, as far as it can be read: panels make an `error` in such an answer final,
+/// whatever else is wrong with the question.
+pub(crate) fn asks_status(params: &Params) -> bool {
+    action(params).is_ok_and(|action| matches!(action.as_str(), "status" | "multistatus" | "orders" | "refillstatus"))
+}
+
+/// The action in one word, in lower case: `multiStatus`, `multi_status` and `multi-status` are one.
+fn action(params: &Params) -> Result<String, Refused> {
     let action = match params.text("action")? {
         Some(action) => action,
         // The old PHP class leaves the action out of its refill family (`protocol.md` §1.3). Beside `order` that could as
@@ -121,15 +133,18 @@ pub(crate) fn read(params: &Params) -> Result<Command, Refused> {
         None if params.has("refill") || params.has("refills") => "refill_status".to_owned(),
         None => return Err(missing("`action`")),
     };
-    // `multiStatus`, `multi_status` and `multi-status` are one.
-    let action: String = action.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-    match action.as_str() {
+    Ok(action.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect())
+}
+
+/// The command that the parameters of a call make.
+pub(crate) fn read(params: &Params) -> Result<Command, Refused> {
+    match action(params)?.as_str() {
         "services" => Ok(Command::Services),
         "balance" => Ok(Command::Balance),
         "add" => add(params),
-        "status" => Ok(orders(params)?.command(Command::Status, Command::StatusMany)),
+        "status" => keyed(orders(params)?.command(Command::Status, Command::StatusMany)),
         "multistatus" | "orders" => {
-            Ok(Command::StatusMany(named(params, ["order", "orders"], "`orders`")?.into_list()))
+            keyed(Command::StatusMany(named(params, ["order", "orders"], "`orders`")?.into_list()))
         }
         "refill" => Ok(orders(params)?.command(Command::Refill, Command::RefillMany)),
         "refillstatus" => {
@@ -151,6 +166,17 @@ fn add(params: &Params) -> Result<Command, Refused> {
 
 fn orders(params: &Params) -> Result<Named<OrderId>, Refused> {
     named(params, ["order", "orders"], "`order` or `orders`")
+}
+
+/// Statuses are keyed by the ids as they were sent, and to every client a key `error` is the failure of the whole call: a
+/// text of that name is no order's, and cannot be answered as one.
+fn keyed(command: Command) -> Result<Command, Refused> {
+    match &command {
+        Command::StatusMany(ids) if ids.iter().any(|id| id.text.eq_ignore_ascii_case("error")) => {
+            Err(Refused::BadRequest("`orders` must be ids of orders, and `error` is none".to_owned()))
+        }
+        _ => Ok(command),
+    }
 }
 
 /// The ids in the parameter `many`, else in `one`, which clients fill with a list too. `wanted` is what is missing if

@@ -55,6 +55,9 @@ pub struct Parsed {
     pub key: Key,
     /// What is asked for, or what is wrong with the question.
     pub command: Result<Command, Refused>,
+    /// Whether it asks how something stands, which may be seen where the rest could not be read; decides how a passing
+    /// fault is said ([`Refused::said_to`]).
+    pub asks_status: bool,
     /// Whether the body or the query could not be read at all. A key in it could not either, so when `key` is
     /// [`Key::Absent`] the refusal in `command` says more than "Invalid API key".
     pub unreadable: bool,
@@ -70,10 +73,11 @@ pub fn parse(incoming: &Incoming<'_>) -> Parsed {
     let headers = bearer(incoming.authorization).into_iter().chain(cookie_keys(incoming.cookies));
     let headers = headers.filter(|key| !key.is_empty()).map(Some);
     let key = only(body.iter().chain(query.iter()).flat_map(Params::keys).chain(headers));
-    let unreadable = body.is_err() || query.is_err();
-    let params = body.and_then(|body| Ok(body.over(query?)));
-    let command = params.map_err(Refused::BadRequest).and_then(|params| command::read(&params));
-    Parsed { key, command, unreadable }
+    let fault = body.as_ref().err().or(query.as_ref().err()).cloned();
+    let params = body.unwrap_or_default().over(query.unwrap_or_default());
+    let (asks_status, unreadable) = (command::asks_status(&params), fault.is_some());
+    let command = fault.map_or_else(|| command::read(&params), |text| Err(Refused::BadRequest(text)));
+    Parsed { key, command, asks_status, unreadable }
 }
 
 /// The parameters in the body, or why it cannot be read.

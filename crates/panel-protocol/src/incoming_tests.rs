@@ -203,6 +203,57 @@ fn more_than_a_hundred_orders_are_refused() {
 }
 
 #[test]
+fn a_question_about_a_status_is_seen_even_if_the_rest_cannot_be_read() {
+    let many = (1..=101).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    let too_many = format!("action=multiStatus&orders={many}");
+    for (ask, asks_status) in [
+        ("action=status&order=1", true),
+        (too_many.as_str(), true),
+        ("action=status", true),
+        ("action=Status&orders=%FF", true),
+        ("action=orders&orders=,", true),
+        ("action=refill-status&order=1", true),
+        ("refills=,", true),
+        ("action=services&status=1", false),
+        ("action=add&link=x", false),
+        ("action=cancel&orders=", false),
+        ("action=refill&order=%FF", false),
+        ("action=%FF&order=1", false),
+        ("action=stat&order=1", false),
+        ("order=1", false),
+        ("", false),
+    ] {
+        for parsed in [form(ask), query(ask)] {
+            assert_eq!(parsed.asks_status, asks_status, "{ask}");
+        }
+    }
+    // Of a body that cannot be read nothing is known; the query beside it still counts.
+    let broken = br#"{"action":"status","orders":"#;
+    for (query, asks_status) in [("", false), ("action=multiStatus", true), ("action=balance", false)] {
+        let parsed = parse(&call(JSON, query, broken));
+        assert_eq!((parsed.unreadable, parsed.asks_status), (true, asks_status), "{query}");
+    }
+}
+
+#[test]
+fn a_text_that_would_look_like_a_failed_call_is_no_id() {
+    let refused = bad("`orders` must be ids of orders, and `error` is none");
+    for ask in [
+        "action=status&orders=error",
+        "action=status&orders=1,Error,2",
+        "action=status&order=1,error",
+        "action=multiStatus&order=error",
+        "action=orders&orders[]=1&orders[]=ERROR",
+    ] {
+        assert_eq!(form(ask).command, refused, "{ask}");
+    }
+    // Where it is no key of the answer, it is an id like every other text.
+    assert_eq!(form("action=status&order=error").command, Ok(Command::Status(GivenId::new("error"))));
+    assert_eq!(form("action=cancel&orders=1,error").command, Ok(Command::CancelMany(ids(&["1", "error"]))));
+    assert_eq!(form("action=status&orders=1,errors").command, Ok(Command::StatusMany(ids(&["1", "errors"]))));
+}
+
+#[test]
 fn a_bad_call_is_told_which_field_is_wrong() {
     let actions = "`action` must be one of services, balance, add, status, multiStatus, refill, refill_status, cancel";
     for (ask, text) in [
@@ -331,7 +382,8 @@ fn two_different_keys_are_a_conflict() {
 #[test]
 fn a_key_is_not_shown() {
     let parsed = form("key=secret&action=balance");
-    assert_eq!(format!("{parsed:?}"), "Parsed { key: One(…), command: Ok(Balance), unreadable: false }");
+    let shown = "Parsed { key: One(…), command: Ok(Balance), asks_status: false, unreadable: false }";
+    assert_eq!(format!("{parsed:?}"), shown);
 }
 
 /// Any text at all.

@@ -1,7 +1,5 @@
 //! Why a call is refused: the texts of the panel faces and, here alone, their HTTP statuses.
 
-use crate::command::Command;
-
 /// The status of everything that is answered, lists with errors in them too; in some dialects of every refusal.
 pub(crate) const ANSWERED: u16 = 200;
 
@@ -62,14 +60,27 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// This refusal as it may be said to `command`: panels take any `error` in a status for the end of the order
-    /// (`protocol.md` §4), so of a passing fault only the code is said there.
+    /// This refusal as it may be said to a call that `asks_status`, or does not: panels take any `error` in a status for the
+    /// end of the order (`protocol.md` §4), so of a passing fault only the code is said there.
     #[must_use]
-    pub fn said_to(self, command: &Command) -> Self {
+    pub fn said_to(self, asks_status: bool) -> Self {
         match self {
-            Self::TooFast { retry_after_s } if command.asks_status() => Self::StatusTooFast { retry_after_s },
-            Self::TryLater { retry_after_s } if command.asks_status() => Self::StatusUnavailable { retry_after_s },
+            Self::TooFast { retry_after_s } if asks_status => Self::StatusTooFast { retry_after_s },
+            Self::TryLater { retry_after_s } if asks_status => Self::StatusUnavailable { retry_after_s },
             refused => refused,
+        }
+    }
+
+    /// The result that it is counted and traced under, one of a few names.
+    pub const fn result(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) | Self::NoCancel | Self::NotRefillable => "bad_request",
+            Self::InvalidKey => "unauthorized",
+            Self::NotEnoughFunds => "no_funds",
+            Self::IncorrectService | Self::IncorrectOrder | Self::NoRefill => "not_found",
+            Self::TooFast { .. } | Self::StatusTooFast { .. } => "too_fast",
+            Self::NoUpstream => "no_upstream",
+            Self::TryLater { .. } | Self::StatusUnavailable { .. } => "busy",
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Offer {
     pub base_rate: Option<Decimal>,
     /// What the upstream's catalogue says; `None` if the service is not in it.
     pub listed: Option<Listed>,
+    /// What the order would have to be for the upstream's protocol to say it; `None` if it can be said as it is.
+    pub unsayable: Option<&'static str>,
     /// What can be spent there: the smaller of the book and the last reading less the reserves since.
     pub available: Micros,
     /// Whether the exposure cap of unknown submissions is reached there.
@@ -164,6 +166,9 @@ fn against(
     }
     if listed.service_type != Some(wanted.service_type) {
         return Some(Reason::Type);
+    }
+    if let Some(allowed) = offer.unsayable {
+        return Some(Reason::Protocol { allowed: allowed.to_owned() });
     }
     // Who does not say so does not do it: it would deliver the first run and keep the rest.
     if wanted.dripfeed && listed.dripfeed != Some(true) {

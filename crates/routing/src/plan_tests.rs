@@ -26,6 +26,7 @@ fn offer(upstream: &str, rate: &str) -> Offer {
             dripfeed: None,
             read_at: NOW,
         }),
+        unsayable: None,
         available: Micros::new(100_000_000),
         exposed: false,
         tried: false,
@@ -84,6 +85,20 @@ fn runs_go_only_where_drip_feed_is_offered() {
     assert_eq!(passed(true), [None, Some(Reason::Dripfeed), Some(Reason::Dripfeed)]);
     assert_eq!(passed(false), [None, None, None]);
     assert_eq!(Reason::Dripfeed.to_string(), "no drip-feed there");
+}
+
+#[test]
+fn an_order_goes_only_where_it_can_be_said() {
+    let allowed = "`quantity` must be the number of lines in `comments`";
+    let offers = [Offer { unsayable: Some(allowed), ..offer("alpha", "0.90") }, offer("beta", "1.20")];
+    let plan = plan(&wanted(1000), &offers, &policy(), NOW);
+    assert_eq!(plan.takers().map(|taker| taker.upstream.as_str()).collect::<Vec<_>>(), ["beta"]);
+    let passed = plan.candidates.last().and_then(|candidate| candidate.passed.clone()).unwrap();
+    assert_eq!(passed, Reason::Protocol { allowed: allowed.to_owned() });
+    assert_eq!(passed.to_string(), format!("its protocol cannot say this order: {allowed}"));
+    // What no waiting mends is said before what may pass.
+    let reason = reason(|o| (o.unsayable, o.available) = (Some(allowed), Micros::ZERO));
+    assert_eq!(reason, Some(passed));
 }
 
 #[test]

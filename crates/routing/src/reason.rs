@@ -23,6 +23,11 @@ pub enum Reason {
     },
     /// The upstream's service is of another type, or takes other parameters.
     Type,
+    /// The upstream's protocol cannot say such an order.
+    Protocol {
+        /// What the order would have to be, in the words of its parameters.
+        allowed: String,
+    },
     /// The order is delivered in runs, and the upstream does not say that it does that.
     Dripfeed,
     /// The upstream's currency has no rate to the base currency.
@@ -47,6 +52,7 @@ impl fmt::Display for Reason {
             Self::StalePrice => f.write_str("price too old (sync the catalogue)"),
             Self::Quantity { min, max } => write!(f, "quantity outside {min} to {max}"),
             Self::Type => f.write_str("type or parameters it does not take"),
+            Self::Protocol { allowed } => write!(f, "its protocol cannot say this order: {allowed}"),
             Self::Dripfeed => f.write_str("no drip-feed there"),
             Self::NoRate => f.write_str("its currency has no rate"),
             Self::Exposure => f.write_str("exposure cap reached: too many unknown submissions"),

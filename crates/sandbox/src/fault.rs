@@ -17,9 +17,6 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 /// The most faults that can be active at once.
 const FAULTS_MAX: usize = 1_000;
 
-/// What an action may be in a fault.
-const ACTIONS: [&str; 8] = ["*", "add", "status", "services", "balance", "cancel", "refill", "refill_status"];
-
 /// One scripted fault. A call meets the first active fault that fits it, and no other; only
 /// [`FaultKind::ChargeDrift`] adds itself to whatever else an order meets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +37,12 @@ pub struct Fault {
     /// [`FaultKind::TooManyRequests`]: answered at once, and this is its `Retry-After`, in whole seconds, at least one.
     #[serde(default)]
     pub delay_ms: u64,
+}
+
+impl Fault {
+    /// What `action` may be.
+    pub const ACTIONS: [&'static str; 8] =
+        ["*", "add", "status", "services", "balance", "cancel", "refill", "refill_status"];
 }
 
 /// What can happen to a call. On the wire and in files the names are in snake case, as [`FaultKind::name`] gives
@@ -199,10 +202,10 @@ fn every_action() -> String {
 
 fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let action = String::deserialize(deserializer)?;
-    if ACTIONS.contains(&action.as_str()) {
+    if Fault::ACTIONS.contains(&action.as_str()) {
         return Ok(action);
     }
-    Err(D::Error::custom(format!("unknown action `{action}`; allowed are: {}", ACTIONS.join(", "))))
+    Err(D::Error::custom(format!("unknown action `{action}`; allowed are: {}", Fault::ACTIONS.join(", "))))
 }
 
 /// The faults that are active, oldest first.

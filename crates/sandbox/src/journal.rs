@@ -67,6 +67,9 @@ pub struct JournalCall {
     pub fault: Option<String>,
     /// The order that an `add` took, or the one `order` that another action named.
     pub order: Option<String>,
+    /// The trace that the caller told of, as the header `traceparent` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// The ring of remembered calls.
@@ -94,7 +97,7 @@ mod tests {
     fn the_oldest_call_is_forgotten_first() {
         let mut calls = Calls::default();
         for number in 0..=CALLS_MAX {
-            calls.push(JournalCall { action: number.to_string(), fault: None, order: None });
+            calls.push(JournalCall { action: number.to_string(), fault: None, order: None, traceparent: None });
         }
         let kept = calls.to_vec();
         assert_eq!(kept.len(), CALLS_MAX);

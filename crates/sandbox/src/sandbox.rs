@@ -165,9 +165,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Takes a call of the panel's protocol.
-    pub(crate) fn call(&self, fields: &Fields) -> Reply {
+    pub(crate) fn call(&self, fields: &Fields, traceparent: Option<String>) -> Reply {
         let now_ms = self.now_ms();
-        self.upstream().call(fields, now_ms)
+        self.upstream().call(fields, traceparent, now_ms)
     }
 
     /// Meets a new connection: with how much delay it is to be dropped unread, if it is, and what tells it to close.

@@ -24,6 +24,9 @@ use crate::{
 /// The largest request body: 4 MiB.
 const BODY_BYTES_MAX: usize = 4 << 20;
 
+/// The longest `traceparent` that is remembered of a call; one of today has 55 characters.
+const TRACEPARENT_BYTES_MAX: usize = 256;
+
 /// The most connections at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 1_024;
 
@@ -138,9 +141,11 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
 }
 
 async fn panel_call(shared: &Shared, head: &Parts, body: &[u8]) -> Result<Response<Full<Bytes>>, HangUp> {
-    let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let content_type = text(CONTENT_TYPE.as_str()).unwrap_or_default();
     let fields = wire::fields(head.uri.query().unwrap_or_default(), content_type, body);
-    let reply = shared.call(&fields);
+    let traceparent = text("traceparent").filter(|told| told.len() <= TRACEPARENT_BYTES_MAX).map(str::to_owned);
+    let reply = shared.call(&fields, traceparent);
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
     }

@@ -25,7 +25,7 @@ impl Upstream {
     }
 
     /// Takes a call, as far as the faults let it. What is to be carried out has been when this returns.
-    pub(crate) fn call(&mut self, fields: &Fields, now_ms: u64) -> Reply {
+    pub(crate) fn call(&mut self, fields: &Fields, traceparent: Option<String>, now_ms: u64) -> Reply {
         let action = wire::action(fields);
         let earlier = self.panel.latest_order();
         let fault = self.faults.take_for_call(&action, earlier.is_some());
@@ -44,6 +44,7 @@ impl Upstream {
             action,
             fault: met.map(String::from),
             order: taken.map(|number| number.to_string()).or_else(|| fields.get("order").cloned()),
+            traceparent,
         });
         reply
     }
@@ -51,7 +52,8 @@ impl Upstream {
     /// Meets a new connection: with how much delay it is to be dropped unread, if it is.
     pub(crate) fn connection(&mut self) -> Option<Duration> {
         let fault = self.faults.take_for_connection()?;
-        self.calls.push(JournalCall { action: "connect".to_owned(), fault: Some(fault.kind.into()), order: None });
+        let met = Some(fault.kind.into());
+        self.calls.push(JournalCall { action: "connect".to_owned(), fault: met, order: None, traceparent: None });
         Some(Duration::from_millis(fault.delay_ms))
     }
 

@@ -3,6 +3,7 @@
 use interline_domain::{AccountId, Currency, Micros, Timestamp};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
 
 use crate::{
     Store,
@@ -124,7 +125,7 @@ impl Store {
         let key = new_api_key();
         let hash = api_key_hash(key.expose_secret());
         let record = KeyRecord {
-            id: format!("key_{}", &hash[..12]),
+            id: key_id(&hash),
             account: account.clone(),
             label: terms.label,
             prefix: api_key_prefix(key.expose_secret()),
@@ -175,18 +176,33 @@ impl Store {
 
     /// The key of that text, whether it is still valid or not. Answers from memory while no key has changed.
     ///
-    /// No key is compared with another: the cache and the index compare SHA-256 hashes. Whoever measures how far one
-    /// hash agrees with a stored one learns nothing that brings the next guess of 160 random bits nearer.
+    /// No key is compared with another, only SHA-256 hashes: the row is looked up by the part of the hash that is public as
+    /// the key's id, and the whole of it is compared in constant time, so that no answer's time tells how near a guess is.
     pub async fn find_key(&self, key: &str) -> Result<Option<KeyRecord>, StoreError> {
+        match self.remembered_key(key) {
+            Some(found) => Ok(found),
+            None => self.read_key(key).await,
+        }
+    }
+
+    /// The same, from memory alone: `None` if it is not known there whether there is such a key.
+    pub fn remembered_key(&self, key: &str) -> Option<Option<KeyRecord>> {
         if !crate::secrets::looks_like_api_key(key) {
-            return Ok(None);
+            return Some(None);
         }
+        let found = self.key_cache.get(&api_key_hash(key));
+        self.keys_counted.count(found.is_some());
+        found
+    }
+
+    /// The same, from the database; memory knows it from then on.
+    pub async fn read_key(&self, key: &str) -> Result<Option<KeyRecord>, StoreError> {
         let hash = api_key_hash(key);
-        if let Some(found) = self.key_cache.get(&hash) {
-            return Ok(found);
-        }
-        let row = q("SELECT * FROM api_keys WHERE hash = $1").bind(hash.as_str()).opt(&*self.db).await?;
-        let found = row.as_ref().map(KeyRecord::read).transpose()?;
+        let row = q("SELECT * FROM api_keys WHERE id = $1").bind(key_id(&hash)).opt(&*self.db).await?;
+        let found = match &row {
+            Some(row) if is_same(&hash, &row.get::<String>("hash")?) => Some(KeyRecord::read(row)?),
+            _ => None,
+        };
         self.key_cache.insert(hash, found.clone());
         Ok(found)
     }
@@ -195,6 +211,16 @@ impl Store {
     pub fn forget_keys(&self) {
         self.key_cache.invalidate_all();
     }
+}
+
+/// The id of the key with that hash: a part of it, which is no secret.
+fn key_id(hash: &str) -> String {
+    format!("key_{}", &hash[..12])
+}
+
+/// Whether two hashes are the same, in a time that does not depend on where they differ.
+fn is_same(hash: &str, stored: &str) -> bool {
+    hash.as_bytes().ct_eq(stored.as_bytes()).into()
 }
 
 pub(crate) fn read_account(row: &Row) -> Result<AccountRecord, StoreError> {

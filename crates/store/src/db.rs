@@ -5,7 +5,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use futures_util::{TryStreamExt as _, stream::BoxStream};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sqlx::{
     AssertSqlSafe, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
@@ -21,6 +21,8 @@ use crate::error::StoreError;
 const READERS_MAX: u32 = 4;
 /// Connections to Postgres.
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+/// Pages of the file that its writer keeps: 32 MiB, in SQLite's way of saying so.
+const WRITER_CACHE: &str = "-32768";
 /// Rows that are read before other tasks are let to the thread.
 const ROWS_AT_A_STRETCH: usize = 500;
 /// How long a statement waits for another process's lock on the SQLite file, or for a free connection.
@@ -36,28 +38,32 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The statement in this engine's words: `{ids}` and `{texts}` are the members of the JSON array `$1`, `{lock}` locks
-    /// the rows that are read for the rest of the transaction, `{skip}` does so and leaves out those locked by others,
+    /// The statement in this engine's words: `IN {ids}` and `IN {texts}` say that something is a member of the JSON array
+    /// `$1`, `{list}` are its members as rows with a column `value`, `{lock}` locks the rows that are read for the rest of the transaction, `{skip}` does so and leaves out those locked by others,
     /// `{clock}` is the database's own time in Unix milliseconds.
     pub(crate) fn text(self, sql: &str) -> String {
-        let (ids, texts, lock, skip, clock) = match self {
+        let (ids, texts, list, lock, skip, clock) = match self {
             // A SQLite transaction that writes holds the only write lock there is.
             Self::Sqlite => (
-                "(SELECT value FROM json_each($1))",
-                "(SELECT value FROM json_each($1))",
+                "IN (SELECT value FROM json_each($1))",
+                "IN (SELECT value FROM json_each($1))",
+                "json_each($1)",
                 "",
                 "",
                 "CAST(unixepoch('now', 'subsec') * 1000 AS BIGINT)",
             ),
+            // As an array, which is looked up in an index; a join would be planned by guessing how long the list is.
             Self::Postgres => (
-                "(SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1))",
-                "(SELECT value FROM jsonb_array_elements_text($1))",
+                "= ANY (ARRAY(SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1)))",
+                "= ANY (ARRAY(SELECT value FROM jsonb_array_elements_text($1)))",
+                "jsonb_array_elements($1)",
                 "FOR UPDATE",
                 "FOR UPDATE SKIP LOCKED",
                 "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
             ),
         };
-        let sql = sql.replace("{ids}", ids).replace("{texts}", texts).replace("{clock}", clock);
+        let sql = sql.replace("IN {ids}", ids).replace("IN {texts}", texts);
+        let sql = sql.replace("{list}", list).replace("{clock}", clock);
         sql.replace("{lock}", lock).replace("{skip}", skip)
     }
 }
@@ -113,7 +119,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full);
         let pool =
             |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT * 2);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1).connect_with(options.clone().pragma("cache_size", WRITER_CACHE)).await?;
         // A file that is made now needs its log before the readers come.
         let readers = pool(READERS_MAX).connect_with(options).await?;
         let db = Self::Sqlite { writer, readers, file };
@@ -141,7 +147,15 @@ impl Db {
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(match writer.begin_with("BEGIN IMMEDIATE").await {
+                // SQLite undid a transaction by itself, as it does when its disk is full, and the driver takes it for
+                // open since: only another connection begins another one.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    writer.acquire().await?.close().await?;
+                    writer.begin_with("BEGIN IMMEDIATE").await?
+                }
+                begun => begun?,
+            }),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -179,6 +193,8 @@ pub(crate) enum Tx {
 impl Tx {
     /// Makes it durable. After an error it is not known whether it is.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        #[cfg(feature = "sabotage")]
+        crate::sabotage::slow_commit().await;
         let _: () = match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
@@ -227,6 +243,8 @@ pub(crate) enum Arg {
     Bool(bool),
     /// JSONB.
     Json(Value),
+    /// JSONB, in writing.
+    Written(Box<RawValue>),
 }
 
 impl From<i64> for Arg {
@@ -265,6 +283,12 @@ impl From<bool> for Arg {
     }
 }
 
+impl From<Box<RawValue>> for Arg {
+    fn from(value: Box<RawValue>) -> Self {
+        Self::Written(value)
+    }
+}
+
 impl From<Value> for Arg {
     fn from(value: Value) -> Self {
         Self::Json(value)
@@ -273,8 +297,8 @@ impl From<Value> for Arg {
 
 /// A statement with its arguments.
 pub(crate) struct Q<'s> {
-    sql: &'s str,
-    args: Vec<Arg>,
+    pub(crate) sql: &'s str,
+    pub(crate) args: Vec<Arg>,
 }
 
 /// A statement; `$1` is the first argument that is bound.
@@ -330,7 +354,7 @@ impl Q<'_> {
         self.opt(conn).await?.ok_or(StoreError::Sql(sqlx::Error::RowNotFound))
     }
 
-    fn sqlite(self) -> Result<sqlx::query::Query<'static, Sqlite, SqliteArguments>, StoreError> {
+    pub(crate) fn sqlite(self) -> Result<sqlx::query::Query<'static, Sqlite, SqliteArguments>, StoreError> {
         use sqlx::Arguments as _;
         let mut args = SqliteArguments::default();
         for arg in self.args {
@@ -339,6 +363,7 @@ impl Q<'_> {
                 Arg::Text(value) => args.add(value),
                 Arg::Bool(value) => args.add(value),
                 Arg::Json(value) => args.add(Json(value)),
+                Arg::Written(value) => args.add(String::from(Box::<str>::from(value))),
             };
             added.map_err(sqlx::Error::Encode)?;
         }
@@ -354,6 +379,7 @@ impl Q<'_> {
                 Arg::Text(value) => args.add(value),
                 Arg::Bool(value) => args.add(value),
                 Arg::Json(value) => args.add(Json(value)),
+                Arg::Written(value) => args.add(Json(value)),
             };
             added.map_err(sqlx::Error::Encode)?;
         }

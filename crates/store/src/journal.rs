@@ -132,19 +132,28 @@ impl Store {
         gathered(&q(text).bind(order.0).all(&*self.db).await?)
     }
 
-    /// The postings from `from` up to, not including, `to`, in the order of posting. `after` is what the page before
-    /// returned (`None` at first), and the second value is the next one, or `None` at the end. Ids alone do not tell the
-    /// order, for processes take them in blocks.
+    /// Where the posting of that key stands in the journal, as [`Self::journal_page`] takes it.
+    pub async fn journal_place(&self, key: &str) -> Result<Option<(Timestamp, i64)>, StoreError> {
+        let row = q("SELECT id, posted_at FROM transactions WHERE key = $1").bind(key).opt(&*self.db).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((time(&row, "posted_at")?, row.get("id")?)))
+    }
+
+    /// The postings from `from` up to, not including, `to`, in the order of posting; of many only the first, and never
+    /// more than `most`. `after` is what the page before returned (`None` at first), and the second value is the next one,
+    /// or `None` at the end. Ids alone do not tell the order, for processes take them in blocks.
     pub async fn journal_page(
         &self,
         from: Timestamp,
         to: Timestamp,
         after: Option<(Timestamp, i64)>,
+        most: usize,
     ) -> Result<(Vec<JournalEntry>, Option<(Timestamp, i64)>), StoreError> {
+        let rows = i64::try_from(most).map_or(PAGE_ROWS, |most| most.min(PAGE_ROWS));
         let (at, id) = after.map_or((from.millis(), 0), |(at, id)| (at.millis(), id));
         let text = "SELECT id, posted_at FROM transactions
                     WHERE posted_at < $1 AND (posted_at > $2 OR (posted_at = $2 AND id > $3)) ORDER BY posted_at, id LIMIT $4";
-        let heads = q(text).bind(to.millis()).bind(at).bind(id).bind(PAGE_ROWS).all(&*self.db).await?;
+        let heads = q(text).bind(to.millis()).bind(at).bind(id).bind(rows).all(&*self.db).await?;
         let Some(last) = heads.last() else { return Ok((Vec::new(), None)) };
         let (last_id, last_at) = (last.get::<i64>("id")?, time(last, "posted_at")?);
         let text = "SELECT t.id, t.key, t.posted_at, t.reason, e.account, e.currency, e.amount

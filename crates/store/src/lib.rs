@@ -6,17 +6,23 @@
 
 mod accounts;
 mod apply;
+mod batch;
 mod catalogue;
 mod checkup;
 mod db;
 mod differences;
 mod error;
+mod gauges;
 mod import;
 mod journal;
 mod load;
+mod meters;
 mod needs;
+mod queue;
 mod reads;
 mod rows;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 mod schema;
 mod secrets;
 mod services;
@@ -42,9 +48,11 @@ pub use checkup::Checkup;
 use db::Db;
 pub use db::Engine;
 pub use error::StoreError;
+pub use gauges::{Due, OpenCases, Queued};
 pub use import::{Import, Imported};
 use interline_domain::Timestamp;
 pub use journal::{BalanceLine, JournalEntry, JournalLine, StatementLine, StatementOf};
+pub use meters::CacheMeter;
 use moka::sync::Cache;
 pub use needs::{Booked, Move, Needs, UpstreamBooks};
 pub use reads::{EventLine, OrderFilter, UpstreamBookLine};
@@ -66,6 +74,7 @@ pub struct Store {
     writer: Writer,
     master_key: MasterKey,
     key_cache: Cache<String, Option<KeyRecord>>,
+    keys_counted: CacheMeter,
 }
 
 impl Store {
@@ -79,6 +88,7 @@ impl Store {
             writer,
             master_key,
             key_cache: Cache::builder().max_capacity(KEYS_CACHED_MAX).time_to_live(KEYS_CACHED_FOR).build(),
+            keys_counted: CacheMeter::new("key"),
         };
         store.check_master_key(now).await?;
         Ok(store)

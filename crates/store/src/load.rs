@@ -8,6 +8,7 @@ use interline_ledger::{Account, LedgerAccount};
 use serde_json::json;
 
 use crate::{
+    batch::Batch,
     db::{Row, Tx, q},
     error::StoreError,
     needs::{Booked, Move, Needs, UpstreamBooks},
@@ -41,14 +42,7 @@ impl Work {
         orders.extend(self.orders_of(tx, &named).await?);
         self.load_orders(tx, &orders).await?;
         self.load_booked(tx, &needs.keys).await?;
-        for (upstream, order) in &needs.upstream_orders {
-            let row = q("SELECT id FROM attempts WHERE upstream = $1 AND upstream_order = $2")
-                .bind(upstream.as_str())
-                .bind(order.as_str());
-            if let Some(row) = row.opt(&mut *tx).await? {
-                self.upstream_orders.insert((upstream.clone(), order.clone()), AttemptId(row.get("id")?));
-            }
-        }
+        self.load_upstream_orders(tx, &needs.upstream_orders).await?;
         for upstream in needs.upstreams.keys() {
             let mut books = load_upstream(tx, upstream).await?;
             self.load_upstream_cases(tx, upstream).await?;
@@ -67,23 +61,29 @@ impl Work {
             return Ok(());
         }
         let ids = json!(orders);
-        let text = "SELECT * FROM orders WHERE id IN {ids} ORDER BY id {lock}";
-        for row in q(text).bind(ids.clone()).all(&mut *tx).await? {
+        let mut batch = Batch::default();
+        for text in [
+            "SELECT * FROM orders WHERE id IN {ids} ORDER BY id {lock}",
+            "SELECT * FROM attempts WHERE order_id IN {ids} ORDER BY id {lock}",
+            "SELECT * FROM refills WHERE order_id IN {ids} ORDER BY id {lock}",
+            "SELECT * FROM cases WHERE resolved_at IS NULL AND order_id IN {ids} ORDER BY id",
+        ] {
+            batch.add(q(text).bind(ids.clone()));
+        }
+        let mut found = batch.run(tx).await?.into_iter();
+        for row in found.next().into_iter().flatten() {
             let order = OrderRow::read(&row)?;
             self.orders.insert(order.id, order);
         }
-        let text = "SELECT * FROM attempts WHERE order_id IN {ids} ORDER BY id {lock}";
-        for row in q(text).bind(ids.clone()).all(&mut *tx).await? {
+        for row in found.next().into_iter().flatten() {
             let attempt = AttemptRow::read(&row)?;
             self.attempts.insert(attempt.id, attempt);
         }
-        let text = "SELECT * FROM refills WHERE order_id IN {ids} ORDER BY id {lock}";
-        for row in q(text).bind(ids.clone()).all(&mut *tx).await? {
+        for row in found.next().into_iter().flatten() {
             let refill = RefillRow::read(&row)?;
             self.refills.insert(refill.id, refill);
         }
-        let text = "SELECT * FROM cases WHERE resolved_at IS NULL AND order_id IN {ids} ORDER BY id";
-        for row in q(text).bind(ids).all(&mut *tx).await? {
+        for row in found.next().into_iter().flatten() {
             let case = CaseRow::read(&row)?;
             self.cases.insert(case.id, case);
         }
@@ -119,6 +119,23 @@ impl Work {
             let entry = (row.parse("account")?, Micros::new(row.get("amount")?));
             let booked = self.booked.entry(row.get("key")?).or_insert_with(|| Booked { entries: Vec::new() });
             booked.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    async fn load_upstream_orders(
+        &mut self,
+        tx: &mut Tx,
+        orders: &BTreeSet<(UpstreamId, String)>,
+    ) -> Result<(), StoreError> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let text = "SELECT a.id, a.upstream, a.upstream_order FROM {list} AS given JOIN attempts a
+                    ON a.upstream = given.value ->> 0 AND a.upstream_order = given.value ->> 1";
+        for row in q(text).bind(json!(orders)).all(tx).await? {
+            let found = (row.parse("upstream")?, row.get("upstream_order")?);
+            self.upstream_orders.insert(found, AttemptId(row.get("id")?));
         }
         Ok(())
     }
@@ -182,6 +199,7 @@ async fn load_upstream(tx: &mut Tx, upstream: &UpstreamId) -> Result<UpstreamBoo
             Ok(row.get::<Option<i64>>(amount)?.map(Micros::new).zip(time_opt(&row, at)?))
         };
         books.reading = pair("reading", "reading_asked_at")?;
+        books.reading_book = row.get::<Option<i64>>("reading_book")?.map(Micros::new);
         books.reading_at = time_opt(&row, "reading_at")?;
         books.excess = pair("excess", "excess_since")?;
     }

@@ -45,6 +45,8 @@ pub struct Booked {
 pub struct UpstreamBooks {
     /// The last reading, and when it was asked for.
     pub reading: Option<(Micros, Timestamp)>,
+    /// What the books said of this balance when it was asked for, with what the reading proved.
+    pub reading_book: Option<Micros>,
     /// When that reading was answered.
     pub reading_at: Option<Timestamp>,
     /// How much the last reading lay above everything we can explain, and since when it does.

@@ -53,6 +53,8 @@ pub struct OrderRow {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// The trace that it was placed in, as a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 impl OrderRow {
@@ -96,6 +98,7 @@ impl OrderRow {
             plan: row.json("plan")?,
             created_at: time(row, "created_at")?,
             ended_at: time_opt(row, "ended_at")?,
+            trace: row.get("trace")?,
         })
     }
 }
@@ -439,6 +442,14 @@ impl DueKind {
             Self::Catalogue => "catalogue",
             Self::Balance => "balance",
         }
+    }
+}
+
+impl std::str::FromStr for DueKind {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or(())
     }
 }
 

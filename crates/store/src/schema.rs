@@ -14,12 +14,32 @@ use crate::{
 };
 
 /// Number, name, and the text for SQLite and Postgres.
-const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
-    1,
-    "books",
-    include_str!("../../../migrations/sqlite/0001_books.sql"),
-    include_str!("../../../migrations/postgres/0001_books.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
+    (
+        1,
+        "books",
+        include_str!("../../../migrations/sqlite/0001_books.sql"),
+        include_str!("../../../migrations/postgres/0001_books.sql"),
+    ),
+    (
+        2,
+        "sums",
+        include_str!("../../../migrations/sqlite/0002_sums.sql"),
+        include_str!("../../../migrations/postgres/0002_sums.sql"),
+    ),
+    (
+        3,
+        "trace",
+        include_str!("../../../migrations/sqlite/0003_trace.sql"),
+        include_str!("../../../migrations/postgres/0003_trace.sql"),
+    ),
+    (
+        4,
+        "scale",
+        include_str!("../../../migrations/sqlite/0004_scale.sql"),
+        include_str!("../../../migrations/postgres/0004_scale.sql"),
+    ),
+];
 
 /// Brings the schema up to date; refuses one that a newer program made.
 pub(crate) async fn migrate(db: &Db) -> Result<(), StoreError> {

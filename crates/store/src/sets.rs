@@ -5,8 +5,10 @@
 //! grouped commits fast.
 
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 
 use crate::{
+    batch::Batch,
     db::{Engine, Tx, q},
     error::StoreError,
 };
@@ -42,6 +44,13 @@ pub(crate) enum Present {
 impl Table {
     /// Writes `rows`, whose fields bear the columns' names, in their order.
     pub(crate) async fn write<T: Serialize>(&self, tx: &mut Tx, rows: &[T]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        self.add(tx, &mut batch, rows)?;
+        batch.run(tx).await.map(drop)
+    }
+
+    /// Puts the writing of `rows` into a batch.
+    pub(crate) fn add<T: Serialize>(&self, tx: &Tx, batch: &mut Batch, rows: &[T]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -49,8 +58,9 @@ impl Table {
             Tx::Sqlite(_) => Engine::Sqlite,
             Tx::Postgres(_) => Engine::Postgres,
         };
-        let json = serde_json::to_value(rows).map_err(|e| StoreError::corrupt(self.name, &e.to_string()))?;
-        q(&self.sql(engine)).bind(json).run(tx).await.map(drop)
+        let json = to_raw_value(rows).map_err(|e| StoreError::corrupt(self.name, &e.to_string()))?;
+        batch.add(q(&self.sql(engine)).bind(json));
+        Ok(())
     }
 
     /// The statement that writes the JSON array `$1`.
@@ -60,7 +70,7 @@ impl Table {
             Engine::Sqlite => {
                 let fields: Vec<String> = names.iter().map(|n| format!("json_extract(value, '$.{n}')")).collect();
                 // Without WHERE SQLite takes ON for a join.
-                format!("SELECT {} FROM json_each($1) WHERE TRUE", fields.join(", "))
+                format!("SELECT {} FROM jsonb_each($1) WHERE TRUE", fields.join(", "))
             }
             Engine::Postgres => {
                 let typed: Vec<String> =

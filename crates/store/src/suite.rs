@@ -4,8 +4,10 @@
 mod applying;
 mod attempts;
 mod background;
+mod gauges;
 mod invariants;
 mod operations;
+mod patience;
 mod processes;
 mod schema;
 mod secrets;
@@ -111,7 +113,7 @@ async fn ask(statement: &str) {
 async fn at_once<O: Operation>(given: Vec<(Writer, O)>) -> Vec<Result<O::Reply, StoreError>> {
     let mut callers = JoinSet::new();
     for (writer, operation) in given {
-        callers.spawn(async move { writer.run(Lane::Customer, operation).await });
+        callers.spawn(async move { writer.run(Lane::Urgent, operation).await });
     }
     callers.join_all().await
 }

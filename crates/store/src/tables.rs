@@ -27,6 +27,7 @@ pub(crate) const ORDERS: Table = Table {
         ("plan", Json),
         ("created_at", Int),
         ("ended_at", Int),
+        ("trace", Text),
     ],
     key: &["id"],
     present: Present::Takes(&[
@@ -251,12 +252,21 @@ pub(crate) const UPSTREAM_STATE: Table = Table {
         ("reading", Int),
         ("reading_asked_at", Int),
         ("reading_at", Int),
+        ("reading_book", Int),
         ("balance_fault", Text),
         ("excess", Int),
         ("excess_since", Int),
     ],
     key: &["upstream"],
-    present: Present::Takes(&["reading", "reading_asked_at", "reading_at", "balance_fault", "excess", "excess_since"]),
+    present: Present::Takes(&[
+        "reading",
+        "reading_asked_at",
+        "reading_at",
+        "reading_book",
+        "balance_fault",
+        "excess",
+        "excess_since",
+    ]),
 };
 
 pub(crate) const UPSTREAM_SERVICES: Table = Table {

@@ -427,7 +427,7 @@ impl Work {
     pub fn set_upstream(&mut self, upstream: &UpstreamId, books: UpstreamBooks, fault: Option<&str>) {
         let row = json!({
             "upstream": upstream, "reading": books.reading.map(|r| r.0), "reading_asked_at": books.reading.map(|r| r.1),
-            "reading_at": books.reading_at, "balance_fault": fault,
+            "reading_at": books.reading_at, "reading_book": books.reading_book, "balance_fault": fault,
             "excess": books.excess.map(|e| e.0), "excess_since": books.excess.map(|e| e.1),
         });
         self.writes.upstream_state.insert(upstream.clone(), row);

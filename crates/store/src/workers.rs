@@ -29,8 +29,8 @@ pub struct UpstreamExposure {
     pub reading: Option<Micros>,
     /// When it was answered.
     pub reading_at: Option<Timestamp>,
-    /// Reserves made since the last balance reading was asked for, of attempts that are not released.
-    pub reserved_since_reading: Micros,
+    /// What the books said of this balance when the last reading was asked for, after what that reading proved.
+    pub reading_book: Option<Micros>,
 }
 
 impl Store {
@@ -134,9 +134,9 @@ impl Store {
     ) -> Result<Vec<DueRow>, StoreError> {
         // Picked once and for all: a planner that looks again for every row would take more than the limit.
         let text = "WITH picked AS MATERIALIZED (
-                        SELECT subject FROM due WHERE kind = $2 AND upstream = $3 AND due_at <= $4 AND lease_until <= $4
+                        SELECT subject FROM due WHERE kind = $2 AND upstream = $3 AND due_at <= $4
                         ORDER BY due_at LIMIT $5 {skip})
-                    UPDATE due SET lease_until = $1 WHERE kind = $2 AND subject IN (SELECT subject FROM picked)
+                    UPDATE due SET due_at = $1, lease_until = $1 WHERE kind = $2 AND subject IN (SELECT subject FROM picked)
                     RETURNING subject, due_at, interval_ms";
         let rows = q(text)
             .bind(lease_until.millis())
@@ -159,12 +159,17 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// When the next thing of `kind` is due, by upstream; what is being done counts when its lease ends.
-    pub async fn next_due(&self, kind: DueKind) -> Result<BTreeMap<UpstreamId, Timestamp>, StoreError> {
-        let text = "SELECT upstream, MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) AS first
-                    FROM due WHERE kind = $1 GROUP BY upstream";
-        let rows = q(text).bind(kind.name()).all(&*self.db).await?;
-        rows.iter().map(|row| Ok((row.parse("upstream")?, time(row, "first")?))).collect()
+    /// When the next thing of each kind is due at each upstream; what is being done is due when its lease ends.
+    pub async fn next_due(&self) -> Result<Vec<(DueKind, UpstreamId, Timestamp)>, StoreError> {
+        // Each looked up by itself: the list may be long, and this is asked often.
+        let text = "SELECT kind, upstream, first FROM (
+                        SELECT k.kind, u.id AS upstream,
+                            (SELECT MIN(d.due_at) FROM due d WHERE d.kind = k.kind AND d.upstream = u.id) AS first
+                        FROM upstreams u CROSS JOIN (SELECT value ->> 0 AS kind FROM {list}) k) found
+                    WHERE first IS NOT NULL";
+        let kinds: Vec<[&str; 1]> = DueKind::ALL.iter().map(|kind| [kind.name()]).collect();
+        let rows = q(text).bind(serde_json::json!(kinds)).all(&*self.db).await?;
+        rows.iter().map(|row| Ok((row.parse("kind")?, row.parse("upstream")?, time(row, "first")?))).collect()
     }
 
     /// Puts a piece of work that is on the list to another time, whoever does it now.
@@ -211,15 +216,12 @@ impl Store {
             let line = exposure.entry(row.parse("upstream")?).or_default();
             (line.count, line.money) = (row.get("count")?, Micros::new(row.get("money")?));
         }
-        let text = "SELECT s.upstream, s.reading, s.reading_at, CAST(COALESCE(SUM(a.reserve), 0) AS BIGINT) AS money
-                    FROM upstream_state s LEFT JOIN attempts a
-                    ON a.upstream = s.upstream AND a.queued_at >= s.reading_asked_at AND a.state <> 'released'
-                    GROUP BY s.upstream, s.reading, s.reading_at";
+        let text = "SELECT upstream, reading, reading_at, reading_book FROM upstream_state";
         for row in q(text).all(&*self.db).await? {
             let line = exposure.entry(row.parse("upstream")?).or_default();
             line.reading = row.get::<Option<i64>>("reading")?.map(Micros::new);
             line.reading_at = time_opt(&row, "reading_at")?;
-            line.reserved_since_reading = Micros::new(row.get("money")?);
+            line.reading_book = row.get::<Option<i64>>("reading_book")?.map(Micros::new);
         }
         Ok(exposure)
     }

@@ -14,11 +14,15 @@ use std::{
 use interline_ledger::LedgerAccount;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Span, field::Empty};
 
 use crate::{
+    batch::Batch,
     db::{Db, Tx, q},
     error::StoreError,
+    meters::WriterMeters,
     needs::Needs,
+    queue::{BACKGROUND_MAX, CUSTOMERS_MAX, Item, PATIENCE, Pulse, Ticket, Waiting},
     rows::DueKind,
     tables,
     work::{IdBlock, Ids, Work, Writes},
@@ -26,8 +30,6 @@ use crate::{
 
 /// Most operations in one commit.
 pub const GROUP_MAX: usize = 256;
-/// Most operations that wait for the writer, per lane. A customer whose operation finds the lane full is told to come back.
-pub(crate) const QUEUE_MAX: usize = 4_096;
 /// Order ids set aside at a time; panels see them, so the gaps that a restart leaves are kept small.
 const ORDER_IDS: i64 = 64;
 /// Ids of attempts, postings and events set aside at a time.
@@ -61,10 +63,29 @@ pub trait Operation: Send + Sync + 'static {
 /// In which lane an operation waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// A customer waits for it.
+    /// A customer waits for it, and is told to come back when it cannot be done soon.
     Customer,
+    /// As urgent, but never sent away: what would be lost with it, and what people at the command line do.
+    Urgent,
     /// Background work: at most half of a group while customers wait.
     Background,
+}
+
+impl Lane {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Customer | Self::Urgent => "customer",
+            Self::Background => "background",
+        }
+    }
+
+    /// The span of a wait for the writer, in the trace of whoever waits. What nobody traces has none of its own.
+    fn span(self) -> Span {
+        if Span::current().is_disabled() {
+            return Span::none();
+        }
+        tracing::info_span!("write", lane = self.name(), operations = Empty)
+    }
 }
 
 /// A handle on the writer; cheap to clone.
@@ -72,6 +93,7 @@ pub enum Lane {
 pub struct Writer {
     customers: mpsc::Sender<Box<dyn Waiting>>,
     background: mpsc::Sender<Box<dyn Waiting>>,
+    pulse: Pulse,
     /// What becomes of the next commit, for the suite.
     #[cfg(test)]
     pub(crate) lose: Arc<std::sync::atomic::AtomicU8>,
@@ -80,13 +102,16 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer of this process. It ends when the last handle is dropped and its queues are empty.
     pub(crate) fn start(db: Arc<Db>) -> (Self, tokio::task::JoinHandle<()>) {
-        let (customers, customer_lane) = mpsc::channel(QUEUE_MAX);
-        let (background, background_lane) = mpsc::channel(QUEUE_MAX);
+        let (customers, customer_lane) = mpsc::channel(CUSTOMERS_MAX);
+        let (background, background_lane) = mpsc::channel(BACKGROUND_MAX);
+        let pulse = Pulse::new();
         #[cfg(test)]
         let lose = Arc::<std::sync::atomic::AtomicU8>::default();
         let task = Loop {
             db,
             ids: Ids::default(),
+            meters: WriterMeters::new(),
+            pulse: pulse.clone(),
             #[cfg(test)]
             lose: Arc::clone(&lose),
         };
@@ -94,10 +119,17 @@ impl Writer {
         let writer = Self {
             customers,
             background,
+            pulse,
             #[cfg(test)]
             lose,
         };
         (writer, handle)
+    }
+
+    /// How many operations wait for the writer, by lane.
+    pub fn waiting(&self) -> [(&'static str, usize); 2] {
+        let waiting = |lane: &mpsc::Sender<Box<dyn Waiting>>| lane.max_capacity().saturating_sub(lane.capacity());
+        [("customer", waiting(&self.customers)), ("background", waiting(&self.background))]
     }
 
     /// Whether the writer takes operations; once it does not, it never will again.
@@ -105,57 +137,36 @@ impl Writer {
         !self.customers.is_closed()
     }
 
-    /// Hands an operation over and waits until it is durable.
+    /// Hands an operation over and waits until it is durable. One in the customers' lane is given up as [`StoreError::Busy`]
+    /// when it cannot be begun soon, and then it is not done later either.
     pub async fn run<O: Operation>(&self, lane: Lane, operation: O) -> Result<O::Reply, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Box::new(Item { operation, reply: None, answer: Some(answer) });
+        if lane == Lane::Customer && self.pulse.is_stalled() {
+            return Err(StoreError::Busy);
+        }
+        let (ticket, (answer, mut answered)) = (Ticket::default(), oneshot::channel());
+        let item = Item { operation, reply: None, ticket: ticket.clone(), answer, span: lane.span() };
         match lane {
-            Lane::Customer => self.customers.try_send(waiting).map_err(|_| StoreError::Busy)?,
-            Lane::Background => self.background.send(waiting).await.map_err(|_| StoreError::Busy)?,
+            Lane::Customer => self.customers.try_send(Box::new(item)).map_err(|_| StoreError::Busy)?,
+            Lane::Urgent => self.customers.send(Box::new(item)).await.map_err(|_| StoreError::Busy)?,
+            Lane::Background => self.background.send(Box::new(item)).await.map_err(|_| StoreError::Busy)?,
         }
-        answered.await.unwrap_or(Err(StoreError::Busy))
-    }
-}
-
-/// An operation in the queue, its reply type forgotten.
-trait Waiting: Send {
-    fn needs(&self, needs: &mut Needs);
-    fn accounts(&self, work: &Work, accounts: &mut BTreeSet<LedgerAccount>);
-    fn decide(&mut self, work: &mut Work);
-    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
-}
-
-struct Item<O: Operation> {
-    operation: O,
-    reply: Option<O::Reply>,
-    answer: Option<oneshot::Sender<Result<O::Reply, StoreError>>>,
-}
-
-impl<O: Operation> Waiting for Item<O> {
-    fn needs(&self, needs: &mut Needs) {
-        self.operation.needs(needs);
-    }
-
-    fn accounts(&self, work: &Work, accounts: &mut BTreeSet<LedgerAccount>) {
-        self.operation.accounts(work, accounts);
-    }
-
-    fn decide(&mut self, work: &mut Work) {
-        self.reply = Some(self.operation.decide(work));
-    }
-
-    fn answer(mut self: Box<Self>, outcome: Result<(), StoreError>) {
-        let reply = outcome.and_then(|()| self.reply.take().ok_or(StoreError::Busy));
-        if let Some(answer) = self.answer.take() {
-            // Whoever asked may have gone away; what was decided stands.
-            let _ = answer.send(reply);
+        if lane == Lane::Customer {
+            match tokio::time::timeout(PATIENCE, &mut answered).await {
+                Ok(reply) => return reply.unwrap_or_else(|_| Err(ticket.unanswered())),
+                Err(_) if ticket.withdraw() => return Err(StoreError::Busy),
+                // It is being committed: what comes of that is the answer.
+                Err(_) => {}
+            }
         }
+        answered.await.unwrap_or_else(|_| Err(ticket.unanswered()))
     }
 }
 
 struct Loop {
     db: Arc<Db>,
     ids: Ids,
+    meters: WriterMeters,
+    pulse: Pulse,
     #[cfg(test)]
     lose: Arc<std::sync::atomic::AtomicU8>,
 }
@@ -193,7 +204,9 @@ impl Loop {
             {
                 group.push(next);
             }
+            self.pulse.beats();
             self.write(group).await;
+            self.pulse.rests();
         }
     }
 
@@ -214,7 +227,11 @@ impl Loop {
                 }
             }
             match outcome {
-                Ok(()) => group.into_iter().for_each(|item| item.answer(Ok(()))),
+                Ok(()) => {
+                    self.pulse.beats();
+                    let operations = group.len();
+                    group.into_iter().for_each(|item| item.answer(Ok(()), operations));
+                }
                 Err(error) if group.len() == 1 || error.is_away() || error.is_locked() => fail(group, error),
                 Err(error) => {
                     tracing::debug!(operations = group.len(), %error, "a group failed and is done again in halves");
@@ -227,18 +244,39 @@ impl Loop {
     }
 
     async fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
-        let mut needs = Needs::default();
-        for item in group.iter() {
-            item.needs(&mut needs);
-        }
-        self.set_ids_aside(group.len(), &needs).await?;
-        let prepared = tokio::time::timeout(GROUP_TIMEOUT, self.prepare(group, &needs));
-        let (tx, witness) = prepared.await.map_err(|_| StoreError::Busy)??;
+        let Some((tx, witness)) = self.ready(group).await? else { return Ok(()) };
+        let began = Instant::now();
         let committed = tokio::time::timeout(GROUP_TIMEOUT, self.acknowledged(tx)).await;
+        self.meters.committed(group.len(), began.elapsed());
         match committed {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => self.read_back(witness, error).await,
             Err(_) => self.read_back(witness, StoreError::Busy).await,
+        }
+    }
+
+    /// Everything of a group but its commit, without what was taken back; `None` if that is all of it. From here on nothing
+    /// of it can be taken back any more.
+    async fn ready(&mut self, group: &mut Group) -> Result<Option<(Tx, Option<Witness>)>, StoreError> {
+        loop {
+            // Whatever was tried before, nothing of it was kept.
+            group.iter().for_each(|item| item.ticket().reopens());
+            group.retain(|item| !item.ticket().is_withdrawn());
+            if group.is_empty() {
+                return Ok(None);
+            }
+            let mut needs = Needs::default();
+            group.iter().for_each(|item| item.needs(&mut needs));
+            let set_aside = tokio::time::timeout(GROUP_TIMEOUT, self.set_ids_aside(group.len(), &needs));
+            set_aside.await.map_err(|_| StoreError::Busy)??;
+            let began = Instant::now();
+            let prepared = tokio::time::timeout(GROUP_TIMEOUT, self.prepare(group, &needs));
+            let (tx, witness) = prepared.await.map_err(|_| StoreError::Busy)??;
+            self.meters.prepare.record(began.elapsed());
+            if group.iter().all(|item| item.ticket().commits()) {
+                return Ok(Some((tx, witness)));
+            }
+            tokio::time::timeout(GROUP_TIMEOUT, tx.rollback()).await.map_err(|_| StoreError::Busy)??;
         }
     }
 
@@ -292,11 +330,11 @@ impl Loop {
         tracing::warn!(%error, "a commit was not acknowledged; reading it back");
         let started = Instant::now();
         loop {
-            match witness.is_there(&self.db).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err(error),
-                Err(_) if started.elapsed() < READ_BACK_MAX => tokio::time::sleep(Duration::from_millis(200)).await,
-                Err(_) => return Err(StoreError::Uncertain),
+            match tokio::time::timeout(GROUP_TIMEOUT, witness.is_there(&self.db)).await {
+                Ok(Ok(true)) => return Ok(()),
+                Ok(Ok(false)) => return Err(error),
+                _ if started.elapsed() < READ_BACK_MAX => tokio::time::sleep(Duration::from_millis(200)).await,
+                _ => return Err(StoreError::Uncertain),
             }
         }
     }
@@ -310,8 +348,8 @@ impl Loop {
             (&mut self.ids.rows, "rows", operations * ROW_IDS_PER_OPERATION + needs.row_ids, ROW_IDS),
         ] {
             if block.left() < needed {
-                // A few groups' worth, so that not every large group pays a commit for its ids.
-                *block = set_aside(&self.db, name, at_a_time.max(needed * 4)).await?;
+                // Many groups' worth, so that hardly a group pays a commit for its ids.
+                *block = set_aside(&self.db, name, at_a_time.max(needed * 16)).await?;
             }
         }
         Ok(())
@@ -330,11 +368,11 @@ async fn set_aside(db: &Db, name: &str, count: i64) -> Result<IdBlock, StoreErro
 /// Tells each operation of a group that failed as a whole; the error itself goes to the first, and to the log.
 fn fail(group: Group, error: StoreError) {
     tracing::error!(operations = group.len(), %error, "a write failed");
-    let uncertain = matches!(error, StoreError::Uncertain);
+    let (uncertain, operations) = (matches!(error, StoreError::Uncertain), group.len());
     let mut first = Some(error);
     for item in group {
         let like_it = if uncertain { StoreError::Uncertain } else { StoreError::Busy };
-        item.answer(Err(first.take().unwrap_or(like_it)));
+        item.answer(Err(first.take().unwrap_or(like_it)), operations);
     }
 }
 
@@ -368,36 +406,37 @@ impl Witness {
 impl Work {
     /// Writes everything that was decided: one statement per table.
     async fn store(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let w = &self.writes;
+        let (w, mut batch) = (&self.writes, Batch::default());
         let orders: Vec<_> = w.orders.iter().filter_map(|id| self.orders.get(id)).collect();
-        tables::ORDERS.write(tx, &orders).await?;
+        tables::ORDERS.add(tx, &mut batch, &orders)?;
         let mut attempts: Vec<_> = w.attempts.iter().filter_map(|id| self.attempts.get(id)).collect();
         // What gives up the place of an order's live attempt goes before what takes it.
         attempts.sort_by_key(|attempt| attempt.state.is_live());
-        tables::ATTEMPTS.write(tx, &attempts).await?;
+        tables::ATTEMPTS.add(tx, &mut batch, &attempts)?;
         let refills: Vec<_> = w.refills.iter().filter_map(|id| self.refills.get(id)).collect();
-        tables::REFILLS.write(tx, &refills).await?;
+        tables::REFILLS.add(tx, &mut batch, &refills)?;
         let balances: Vec<_> = w.balances.iter().filter_map(|name| self.balances.get(name)).collect();
-        tables::BALANCES.write(tx, &balances).await?;
-        tables::TRANSACTIONS.write(tx, &w.transactions).await?;
-        tables::ENTRIES.write(tx, &w.entries).await?;
-        tables::EVENTS.write(tx, &w.events).await?;
-        tables::FINDINGS.write(tx, &w.findings).await?;
+        tables::BALANCES.add(tx, &mut batch, &balances)?;
+        tables::TRANSACTIONS.add(tx, &mut batch, &w.transactions)?;
+        tables::ENTRIES.add(tx, &mut batch, &w.entries)?;
+        tables::EVENTS.add(tx, &mut batch, &w.events)?;
+        tables::FINDINGS.add(tx, &mut batch, &w.findings)?;
         let cases: Vec<_> = w.cases.iter().filter_map(|id| self.cases.get(id)).collect();
-        tables::CASES.write(tx, &cases).await?;
+        tables::CASES.add(tx, &mut batch, &cases)?;
         let due: Vec<_> = w.due.values().collect();
-        tables::DUE.write(tx, &due).await?;
+        tables::DUE.add(tx, &mut batch, &due)?;
         for kind in DueKind::ALL {
             let subjects: Vec<&str> = w.not_due.iter().filter(|d| d.0 == kind.name()).map(|d| d.1.as_str()).collect();
             if !subjects.is_empty() {
                 let text = "DELETE FROM due WHERE kind = $2 AND subject IN {texts}";
-                q(text).bind(json!(subjects)).bind(kind.name()).run(&mut *tx).await?;
+                batch.add(q(text).bind(json!(subjects)).bind(kind.name()));
             }
         }
-        tables::RECENT_ORDERS_NEW.write(tx, &w.recent_new).await?;
-        tables::RECENT_ORDERS.write(tx, &w.recent_again).await?;
-        tables::READINGS.write(tx, &w.readings).await?;
+        tables::RECENT_ORDERS_NEW.add(tx, &mut batch, &w.recent_new)?;
+        tables::RECENT_ORDERS.add(tx, &mut batch, &w.recent_again)?;
+        tables::READINGS.add(tx, &mut batch, &w.readings)?;
         let states: Vec<_> = w.upstream_state.values().collect();
-        tables::UPSTREAM_STATE.write(tx, &states).await
+        tables::UPSTREAM_STATE.add(tx, &mut batch, &states)?;
+        batch.run(tx).await.map(drop)
     }
 }

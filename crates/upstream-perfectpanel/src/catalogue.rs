@@ -1,5 +1,7 @@
 //! The answer to `services` (`protocol.md` §1.5).
 
+use std::collections::BTreeSet;
+
 use interline_domain::ServiceType;
 use interline_upstream::{Answer, Listing};
 use rust_decimal::Decimal;
@@ -48,11 +50,14 @@ fn listing(service: &Value) -> Option<Listing> {
         category: words("category"),
         service_type: service_type(service),
         rate,
+        price: None,
         min,
         max,
         refill: says("refill"),
         cancel: says("cancel"),
         dripfeed: says("dripfeed"),
+        changes: BTreeSet::new(),
+        upgrades: BTreeSet::new(),
     })
 }
 
@@ -91,11 +96,14 @@ mod tests {
             category: "Posts".to_owned(),
             service_type: Some(ServiceType::Default),
             rate: "0.9".parse().unwrap(),
+            price: None,
             min: 50,
             max: 10_000,
             refill: Some(true),
             cancel: Some(false),
             dripfeed: None,
+            changes: BTreeSet::new(),
+            upgrades: BTreeSet::new(),
         };
         for service in [
             r#"{"service":7,"name":"Likes","type":"Default","category":"Posts","rate":"0.90","min":"50","max":"10000","refill":true,"cancel":false}"#,

@@ -19,11 +19,11 @@ const DESCRIBED: [&str; 5] = ["code", "message", "msg", "detail", "reason"];
 
 /// An error that an answer states; it may come without a word about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Complaint(Vec<String>);
+pub struct Complaint(Vec<String>);
 
 impl Complaint {
     /// What `body` complains of. Under an HTTP status that means failure (`failed`) its message counts as an error too.
-    pub(crate) fn of(body: &Value, failed: bool) -> Option<Self> {
+    pub fn of(body: &Value, failed: bool) -> Option<Self> {
         match body {
             Value::Object(object) => Self::of_object(object, failed),
             Value::String(_) => {
@@ -52,7 +52,7 @@ impl Complaint {
     }
 
     /// What it means, if one of its texts or codes is listed.
-    pub(crate) fn listed(&self) -> Option<Listed> {
+    pub fn listed(&self) -> Option<Listed> {
         self.0.iter().find_map(|text| errors::listed(text))
     }
 
@@ -61,8 +61,13 @@ impl Complaint {
         !self.0.is_empty()
     }
 
+    /// Its words, each as it came.
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
     /// Its words on one line.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         one_line(&self.0.join("; "))
     }
 }

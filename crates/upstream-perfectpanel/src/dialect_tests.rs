@@ -1,10 +1,13 @@
 //! The dialect as a whole: the conformance suite over real answers first, then any answer to any call.
 
-use std::{collections::BTreeMap, panic};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic,
+};
 
-use interline_domain::{OrderKind, RefillStatus, Report, ServiceType, StatusWord};
+use interline_domain::{OrderKind, RefillStatus, Report, ServiceType, StatusWord, Timestamp};
 use interline_upstream::{
-    ActiveTarget, CancelAnswer, Fault, Listing, Refusal, Reported, Submission, SubmitOutcome,
+    ActiveTarget, Alteration, CancelAnswer, Listing, Property, Refusal, Reported, Submission, SubmitOutcome,
     call::Stated,
     conformance::{self, Fixtures, KeyPlace, Told},
 };
@@ -61,11 +64,14 @@ fn listing(service: &str, name: &str, category: &str, rate: &str, bounds: (u64, 
         category: category.to_owned(),
         service_type: None,
         rate: rate.parse().unwrap(),
+        price: None,
         min: bounds.0,
         max: bounds.1,
         refill: None,
         cancel: None,
         dripfeed: None,
+        changes: BTreeSet::new(),
+        upgrades: BTreeSet::new(),
     }
 }
 
@@ -155,7 +161,8 @@ fn fixtures() -> Fixtures {
         (422, r#"{"message":"The given data was invalid.","errors":{"link":["?"]}}"#),
     ];
     Fixtures {
-        key_place: KeyPlace::Body,
+        key_place: |_| KeyPlace::Body,
+        empty_is_consent: false,
         submission: submission(),
         told: verdicts().into_iter().chain(readings()).collect(),
         unlisted: unlisted
@@ -185,8 +192,8 @@ impl Dialect for Careless {
         PerfectPanel.capabilities()
     }
 
-    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Request {
-        (self.send)(endpoint, PerfectPanel.encode(endpoint, call))
+    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Option<Request> {
+        Some((self.send)(endpoint, PerfectPanel.encode(endpoint, call)?))
     }
 
     fn decode(&self, call: &Call, response: &Response) -> Answer {
@@ -197,7 +204,10 @@ impl Dialect for Careless {
 /// What dialects are likely to get wrong.
 const FAULTS: [Careless; 7] = [
     Careless {
-        send: |endpoint, sent| Request { url: format!("{}?k={}", sent.url, endpoint.key.expose_secret()), ..sent },
+        send: |endpoint, sent| Request {
+            url: format!("{}?k={}", &*sent.url, endpoint.key.expose_secret()).into(),
+            ..sent
+        },
         read: |_, answer| answer,
     },
     Careless { send: |_, sent| Request { body: Vec::new(), ..sent }, read: |_, answer| answer },
@@ -256,12 +266,38 @@ fn the_suite_finds_careless_dialects() {
     }
 }
 
+/// What panels cannot do.
+fn unsupported() -> Vec<Call> {
+    let (order, value) = (|| "7".to_owned(), || "x".to_owned());
+    let alteration = || Alteration { order: order(), quantity: Some(20), target: None, params: BTreeMap::new() };
+    vec![
+        Call::Orders { since: Timestamp::from_millis(0) },
+        Call::Pause(order()),
+        Call::Resume(order()),
+        Call::Delete(order()),
+        Call::Quote(alteration()),
+        Call::Upgrade(alteration()),
+        Call::Change(alteration()),
+        Call::Prolong { order: order(), count: 36 },
+        Call::Validate(Property { service: value(), field: value(), value: value() }),
+    ]
+}
+
+#[test]
+fn what_panels_cannot_do_is_not_sent() {
+    let endpoint = Endpoint { url: "https://panel.example/api/v2".to_owned(), key: "k".into() };
+    for call in unsupported() {
+        assert!(PerfectPanel.encode(&endpoint, &call).is_none(), "{call:?}");
+    }
+}
+
 fn any_call() -> impl Strategy<Value = Call> {
     let orders = || proptest::collection::vec(prop_oneof![Just("7"), Just("ord_8"), Just("status"), Just("")], 0..4);
     prop_oneof![
         Just(Call::Catalogue),
         Just(Call::Balance),
         Just(Call::Refill("7".to_owned())),
+        proptest::sample::select(unsupported()),
         orders().prop_map(|orders| Call::RefillStatus(ids(&orders))),
         Just(Call::Submit(submission())),
         orders().prop_map(|orders| Call::Status(ids(&orders))),
@@ -293,6 +329,7 @@ proptest! {
             | (Call::Catalogue, Answer::Catalogue(_) | Answer::Fault(_))
             | (Call::Balance, Answer::Balance(_) | Answer::Fault(_))
             | (Call::Status(_) | Call::Cancel(_) | Call::RefillStatus(_), Answer::Fault(_)) => true,
+            (call, Answer::Fault(Fault::Unsupported)) => unsupported().contains(call),
             (Call::RefillStatus(asked), Answer::RefillStatus(said)) => said.keys().all(|id| asked.contains(id)),
             (Call::Status(asked), Answer::Status(said)) => said.keys().all(|id| asked.contains(id)),
             (Call::Cancel(asked), Answer::Cancel(said)) => said.keys().all(|id| asked.contains(id)),

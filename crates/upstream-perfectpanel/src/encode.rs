@@ -1,29 +1,42 @@
 //! Calls as the form that panels take: `key`, `action` and the action's fields (`protocol.md` §1.2, §1.4).
 
+use interline_domain::OrderKind;
 use interline_upstream::{Call, Endpoint, Method, Request, Submission};
 use secrecy::ExposeSecret;
 
-/// The request that makes `call`.
-pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Request {
+/// Whether a panel reads such an order as it was meant: of Custom Comments it counts the lines, whatever `quantity` says
+/// (`protocol.md`, trap 12).
+pub(crate) fn takes(kind: &OrderKind) -> Result<(), &'static str> {
+    if let OrderKind::CustomComments { quantity: Some(units), comments, .. } = kind
+        && usize::try_from(*units) != Ok(comments.len())
+    {
+        return Err("`quantity` must be the number of lines in `comments`");
+    }
+    Ok(())
+}
+
+/// The request that makes `call`, if panels can do it.
+pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Option<Request> {
+    let fields = fields(call)?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("key", endpoint.key.expose_secret());
-    for (name, value) in fields(call) {
+    for (name, value) in fields {
         form.append_pair(name, &value);
     }
-    Request {
+    Some(Request {
         method: Method::Post,
-        url: endpoint.url.clone(),
+        url: endpoint.url.clone().into(),
         headers: vec![
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
             ("accept", "application/json".to_owned()),
         ],
         body: form.finish().into_bytes(),
-    }
+    })
 }
 
 /// Everything but the key.
-fn fields(call: &Call) -> Vec<(&str, String)> {
-    match call {
+fn fields(call: &Call) -> Option<Vec<(&str, String)>> {
+    Some(match call {
         Call::Catalogue => vec![action("services")],
         Call::Balance => vec![action("balance")],
         Call::Submit(order) => submission(order),
@@ -38,7 +51,17 @@ fn fields(call: &Call) -> Vec<(&str, String)> {
             [id] => vec![action("refill_status"), ("refill", id.clone())],
             _ => vec![action("refill_status"), ("refills", ids.join(","))],
         },
-    }
+        // Some panels list orders by `action=orders` (`protocol.md` §1.10), too few to count on it.
+        Call::Orders { .. }
+        | Call::Pause(_)
+        | Call::Resume(_)
+        | Call::Delete(_)
+        | Call::Quote(_)
+        | Call::Upgrade(_)
+        | Call::Change(_)
+        | Call::Prolong { .. }
+        | Call::Validate(_) => return None,
+    })
 }
 
 /// The field that names the action.
@@ -63,7 +86,7 @@ fn submission(order: &Submission) -> Vec<(&str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use interline_domain::{Fields, OrderKind, ServiceType, Style, Terms};
+    use interline_domain::{Fields, ServiceType, Style, Terms};
     use proptest::prelude::*;
 
     use super::*;
@@ -72,8 +95,8 @@ mod tests {
 
     fn sent(call: &Call) -> Vec<(String, String)> {
         let endpoint = Endpoint { url: "https://panel.example/api/v2".to_owned(), key: KEY.into() };
-        let request = request(&endpoint, call);
-        assert!(request.method == Method::Post && request.url == endpoint.url);
+        let request = request(&endpoint, call).unwrap();
+        assert!(request.method == Method::Post && *request.url == endpoint.url);
         form_urlencoded::parse(&request.body).into_owned().collect()
     }
 
@@ -155,6 +178,33 @@ mod tests {
             let fields: Vec<(&str, &str)> =
                 [("key", KEY), ("action", "add"), ("service", "12")].iter().chain(wanted).copied().collect();
             assert_eq!(sent(&call), pairs(&fields), "{service_type:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_panel_would_count_otherwise_is_not_taken_and_all_else_is() {
+        let (link, two) = (|| "x".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
+        let counted = |quantity: Option<u64>, comments: &[String]| OrderKind::CustomComments {
+            link: link(),
+            quantity,
+            comments: comments.to_vec(),
+        };
+        for (kind, taken) in [
+            (counted(None, &two), true),
+            (counted(Some(2), &two), true),
+            (counted(Some(3), &two), false),
+            (counted(Some(1), &two), false),
+            (counted(Some(100), &[]), false),
+            (OrderKind::CustomCommentsPackage { link: link(), quantity: 500, comments: two.clone() }, true),
+            (OrderKind::CommentReplies { link: link(), username: "u".to_owned(), comments: two.clone() }, true),
+            (OrderKind::MentionsCustomList { link: link(), usernames: two }, true),
+            (OrderKind::plain("x", 10), true),
+        ] {
+            let (service_type, package_quantity) = (kind.service_type(), kind.quantity());
+            let terms = Terms { service_type, package_quantity, dripfeed: false, style: Style::Panel };
+            let sent: Fields = kind.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let as_meant = OrderKind::parse(&terms, &sent).is_ok_and(|read| read.quantity() == kind.quantity());
+            assert_eq!((takes(&kind).is_ok(), as_meant), (taken, taken), "{kind:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use interline_upstream::Refusal;
 
 /// What a listed error means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Listed {
+pub enum Listed {
     /// The call was certainly not done.
     Refused(Refusal),
     /// Certainly not done: another order on the same target is active.

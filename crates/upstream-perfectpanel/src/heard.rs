@@ -1,55 +1,35 @@
-//! An answer as far as it could be read, before it is known what it was asked.
+//! An answer as far as it could be read, with the errors that panels are known to give.
 
-use interline_upstream::{Evidence, Fault, Refusal, Response};
-use serde_json::Value;
+use std::ops::Deref;
 
-use crate::{complaint::Complaint, errors::Listed, value};
+pub(crate) use interline_upstream::heard::TOO_MANY;
+use interline_upstream::{Fault, Refusal, Response};
 
-/// "Too many requests".
-pub(crate) const TOO_MANY: u16 = 429;
+use crate::{complaint::Complaint, errors::Listed};
 
-/// A response whose body was read as JSON, if it is JSON. The content type is not looked at: panels send any.
-pub(crate) struct Heard<'a> {
-    response: &'a Response,
-    json: Option<Value>,
+/// A response whose body was read as JSON, if it is JSON, and whose complaint is understood as a panel's.
+pub struct Heard<'a>(interline_upstream::Heard<'a>);
+
+impl<'a> Deref for Heard<'a> {
+    type Target = interline_upstream::Heard<'a>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl<'a> Heard<'a> {
     /// Reads the body of `response`.
-    pub(crate) fn new(response: &'a Response) -> Self {
-        // PHP files saved with a byte order mark put it before everything they print.
-        let bytes = response.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&response.body);
-        Self { response, json: serde_json::from_slice(bytes).ok() }
-    }
-
-    /// The body under any HTTP status: for submissions, where it decides before the status does.
-    pub(crate) const fn json(&self) -> Option<&Value> {
-        self.json.as_ref()
-    }
-
-    /// The body of an answer that means success. A question can be asked again, so an answer under another HTTP status
-    /// is not believed.
-    pub(crate) fn good_json(&self) -> Option<&Value> {
-        self.json().filter(|_| (200..300).contains(&self.response.status))
-    }
-
-    /// The HTTP status.
-    pub(crate) const fn status(&self) -> u16 {
-        self.response.status
-    }
-
-    /// How long to wait, if it was told.
-    pub(crate) const fn retry_after_ms(&self) -> Option<u64> {
-        self.response.retry_after_ms
+    pub fn new(response: &'a Response) -> Self {
+        Self(interline_upstream::Heard::new(response))
     }
 
     /// What the body says went wrong.
-    pub(crate) fn complaint(&self) -> Option<Complaint> {
-        Complaint::of(self.json()?, self.response.status >= 400)
+    pub fn complaint(&self) -> Option<Complaint> {
+        Complaint::of(self.json()?, self.status() >= 400)
     }
 
     /// What was said of the one order that was asked for, where an answer about the call would stand.
-    pub(crate) fn of_the_order(&self) -> Option<String> {
+    pub fn of_the_order(&self) -> Option<String> {
         match self.complaint()?.listed()? {
             Listed::Order(text) => Some(text),
             Listed::Refused(_) | Listed::ActiveTarget | Listed::Slow => None,
@@ -57,7 +37,7 @@ impl<'a> Heard<'a> {
     }
 
     /// Why the call brought nothing: a listed error, "slow down", or what is missing from the answer.
-    pub(crate) fn fault(&self, missing: &str) -> Fault {
+    pub fn fault(&self, missing: &str) -> Fault {
         let complaint = self.complaint();
         match complaint.as_ref().and_then(Complaint::listed) {
             Some(Listed::Refused(refusal)) => Fault::Refused(refusal),
@@ -69,22 +49,12 @@ impl<'a> Heard<'a> {
             None => Fault::Unreadable(self.evidence(missing)),
         }
     }
-
-    /// What was seen; `wrong` says what is wrong with a body that is JSON.
-    pub(crate) fn evidence(&self, wrong: &str) -> Evidence {
-        let excerpt = value::excerpt(&self.response.body);
-        let reason = match &self.json {
-            Some(_) => wrong,
-            None if excerpt.is_empty() => "the answer is empty",
-            None if excerpt.starts_with('<') => "the answer is a page, not JSON",
-            None => "the answer is not JSON",
-        };
-        Evidence { status: Some(self.response.status), reason: reason.to_owned(), excerpt }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use interline_upstream::Evidence;
+
     use super::*;
 
     fn fault(status: u16, body: &str) -> Fault {
@@ -117,11 +87,5 @@ mod tests {
             let evidence = Evidence { status: Some(status), reason: reason.to_owned(), excerpt };
             assert_eq!(fault(status, body), Fault::Unreadable(evidence));
         }
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_reason_not_to_read() {
-        let response = Response { status: 200, retry_after_ms: None, body: b"\xEF\xBB\xBF{}".to_vec() };
-        assert!(Heard::new(&response).json().is_some());
     }
 }

@@ -20,11 +20,11 @@ mod heard;
 mod refill;
 mod status;
 mod submit;
-mod value;
 
-use interline_upstream::{Answer, Call, Capabilities, Dialect, Endpoint, Request, Response};
+use interline_domain::OrderKind;
+use interline_upstream::{Answer, Call, Capabilities, Dialect, Endpoint, Fault, Request, Response, value};
 
-use crate::heard::Heard;
+pub use crate::{complaint::Complaint, errors::Listed, heard::Heard};
 
 /// The dialect; it has no state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +41,11 @@ impl Dialect for PerfectPanel {
         Capabilities { status_batch_max: 100, cancel_batch_max: 100, lists_orders: false }
     }
 
-    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Request {
+    fn takes(&self, kind: &OrderKind) -> Result<(), &'static str> {
+        encode::takes(kind)
+    }
+
+    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Option<Request> {
         encode::request(endpoint, call)
     }
 
@@ -55,6 +59,16 @@ impl Dialect for PerfectPanel {
             Call::Cancel(asked) => cancel::read(&heard, asked),
             Call::Refill(_) => Answer::Refill(refill::read(&heard)),
             Call::RefillStatus(asked) => refill::read_statuses(&heard, asked),
+            // Never asked, so there is nothing to read.
+            Call::Orders { .. }
+            | Call::Pause(_)
+            | Call::Resume(_)
+            | Call::Delete(_)
+            | Call::Quote(_)
+            | Call::Upgrade(_)
+            | Call::Change(_)
+            | Call::Prolong { .. }
+            | Call::Validate(_) => Answer::Fault(Fault::Unsupported),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Calls and their answers, in the field's terms and free of any wire format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use interline_domain::{Currency, Micros, OrderKind, RefillStatus, Report, ServiceType};
+use interline_domain::{Currency, Micros, OrderKind, RefillStatus, Report, ServiceType, Timestamp, price::PriceModel};
 use rust_decimal::Decimal;
 
 /// One thing asked of an upstream.
@@ -22,6 +22,76 @@ pub enum Call {
     Refill(String),
     /// How these refills stand; at most `status_batch_max` ids.
     RefillStatus(Vec<String>),
+    /// Every order that it holds and that was made at or after `since`: evidence about unknown submissions.
+    Orders {
+        /// The earliest time of interest. Orders whose time is not told are listed too.
+        since: Timestamp,
+    },
+    /// Stop delivering this order for now. May be repeated.
+    Pause(String),
+    /// Go on delivering this order. May be repeated.
+    Resume(String),
+    /// Remove this order for good. May be repeated.
+    Delete(String),
+    /// What an upgrade would cost, without making it.
+    Quote(Alteration),
+    /// Give this order more of something, which costs. A submission too: whoever executes it never repeats it.
+    Upgrade(Alteration),
+    /// Change this order as it runs. A submission too: whoever executes it never repeats it.
+    Change(Alteration),
+    /// Let this order run longer, which costs. A submission too: whoever executes it never repeats it.
+    Prolong {
+        /// The order's id there.
+        order: String,
+        /// By how much: hours, or days where the upstream sells days.
+        count: u64,
+    },
+    /// Whether a value would be taken in an order, such as a channel that must exist.
+    Validate(Property),
+}
+
+impl Call {
+    /// The names that calls are counted and traced under.
+    pub const NAMES: [&'static str; 16] = [
+        "submit",
+        "status",
+        "cancel",
+        "refill",
+        "refill_status",
+        "catalogue",
+        "balance",
+        "orders",
+        "pause",
+        "resume",
+        "delete",
+        "quote",
+        "upgrade",
+        "change",
+        "prolong",
+        "validate",
+    ];
+
+    /// Its own one.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Submit(_) => "submit",
+            Self::Status(_) => "status",
+            Self::Cancel(_) => "cancel",
+            Self::Refill(_) => "refill",
+            Self::RefillStatus(_) => "refill_status",
+            Self::Catalogue => "catalogue",
+            Self::Balance => "balance",
+            Self::Orders { .. } => "orders",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Delete(_) => "delete",
+            Self::Quote(_) => "quote",
+            Self::Upgrade(_) => "upgrade",
+            Self::Change(_) => "change",
+            Self::Prolong { .. } => "prolong",
+            Self::Validate(_) => "validate",
+        }
+    }
 }
 
 /// An order as it is put to one upstream.
@@ -35,7 +105,31 @@ pub struct Submission {
     pub params: BTreeMap<String, String>,
 }
 
-/// The answer to a [`Call`] of the same name, or a [`Fault`].
+/// What is to be different about an order that an upstream holds; what is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alteration {
+    /// The order's id there.
+    pub order: String,
+    /// The quantity in all, not what is added.
+    pub quantity: Option<u64>,
+    /// The target.
+    pub target: Option<String>,
+    /// Anything else, by the upstream's own names; they do not override what is said above.
+    pub params: BTreeMap<String, String>,
+}
+
+/// One value that an order would have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// The upstream's own id of the service.
+    pub service: String,
+    /// The field, by the upstream's own name.
+    pub field: String,
+    /// The value.
+    pub value: String,
+}
+
+/// The answer to a [`Call`] of the same name if there is one, or a [`Fault`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The catalogue; entries that could not be read are left out.
@@ -52,6 +146,15 @@ pub enum Answer {
     Refill(SubmitOutcome),
     /// How each refill stands, by the id as it was asked for. An id or a word that is not known is missing: no news.
     RefillStatus(BTreeMap<String, RefillStatus>),
+    /// The orders that it holds, each once, all of them: a list that is not whole is a `Fault`.
+    Orders(Vec<HeldOrder>),
+    /// What was said to a pause, a resumption, a deletion or a value that was put forward.
+    Consent(Consent),
+    /// What an upgrade would cost.
+    Quote(Quoted),
+    /// The verdict on an upgrade, a change or a prolongation; the id of what was accepted is the order's own. None of them
+    /// is ever answered by `Fault`.
+    Alter(SubmitOutcome),
     /// The call as a whole brought nothing.
     Fault(Fault),
 }
@@ -76,8 +179,12 @@ pub struct Listing {
     pub category: String,
     /// Its type; `None` for one that we do not know.
     pub service_type: Option<ServiceType>,
-    /// The price per 1000 in the upstream's currency.
+    /// The price per 1000, or per order for the flat types, in the upstream's currency. Where `price` says more it is the
+    /// highest that a thousand can cost by it, for one unit of time where it is by time, so that a markup on it never sells
+    /// at a loss.
     pub rate: Decimal,
+    /// How the price follows from the order where `rate` does not say it all.
+    pub price: Option<PriceModel>,
     /// Smallest quantity.
     pub min: u64,
     /// Largest quantity.
@@ -88,6 +195,36 @@ pub struct Listing {
     pub cancel: Option<bool>,
     /// Whether it does drip-feed; `None` when it does not say.
     pub dripfeed: Option<bool>,
+    /// What may be changed about its orders, by the upstream's own names; empty when it does not say.
+    pub changes: BTreeSet<String>,
+    /// What may be upgraded about its orders, by the upstream's own names; empty when it does not say.
+    pub upgrades: BTreeSet<String>,
+}
+
+/// An order as an upstream lists it. What it does not say is open, and then it excludes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldOrder {
+    /// Its id there.
+    pub order: String,
+    /// The service, by the name that the list gives it: not always the id under which it is sold.
+    pub service: Option<String>,
+    /// The target, as it is written there: [`crate::Dialect::is_target`] compares it.
+    pub target: Option<String>,
+    /// Units to deliver.
+    pub quantity: Option<u64>,
+    /// When it was made, by the upstream's clock.
+    pub created_at: Option<Timestamp>,
+    /// What it was charged.
+    pub charge: Option<Stated>,
+}
+
+/// What an upgrade would cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted {
+    /// What would be charged.
+    pub price: Stated,
+    /// The discount in it, if it was told.
+    pub discount: Option<Micros>,
 }
 
 /// The verdict on a submission, of an order or a refill. Whoever decides on it matches all four arms.
@@ -194,6 +331,15 @@ pub enum CancelAnswer {
     Refused(String),
 }
 
+/// What was said to something that may be asked for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consent {
+    /// Yes; what came of it shows in the order's status.
+    Given,
+    /// No, in the upstream's words.
+    Refused(String),
+}
+
 /// Why a call brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -203,4 +349,6 @@ pub enum Fault {
     Refused(Refusal),
     /// Nothing that can be read.
     Unreadable(Evidence),
+    /// It was not asked: upstreams of this dialect cannot do it.
+    Unsupported,
 }

@@ -5,12 +5,16 @@
 //! become a verdict, a state or a catalogue, that a refusal stays one behind a failing proxy, and that nothing is read
 //! about orders that were not asked for.
 
-use interline_domain::StatusWord;
+mod coverage;
+
+use std::{collections::BTreeMap, slice};
+
+use interline_domain::{OrderKind, StatusWord, Timestamp};
 use secrecy::SecretString;
 
 use crate::{
-    ActiveTarget, Answer, Call, CancelAnswer, Dialect, Endpoint, Evidence, Fault, Reported, Response, Submission,
-    SubmitOutcome,
+    ActiveTarget, Alteration, Answer, Call, CancelAnswer, Consent, Dialect, Endpoint, Evidence, Fault, Next, Property,
+    Reported, Request, Response, Submission, SubmitOutcome,
 };
 
 /// The key in the suite's requests: letters and digits, which no encoding changes.
@@ -59,6 +63,8 @@ pub enum KeyPlace {
     Header,
     /// In the body.
     Body,
+    /// The call needs none, and none is sent.
+    Nowhere,
 }
 
 /// A real answer and what it says.
@@ -76,7 +82,9 @@ pub struct Told {
 #[derive(Debug, Clone)]
 pub struct Fixtures {
     /// Where the key belongs.
-    pub key_place: KeyPlace,
+    pub key_place: fn(&Call) -> KeyPlace,
+    /// Whether an empty answer under 200, or a bare `OK`, means yes to what changes an order that is held.
+    pub empty_is_consent: bool,
     /// An order of this dialect's upstreams; its service and its target are letters, digits and `-`.
     pub submission: Submission,
     /// Answers that can be read: at least one of each kind that the suite names.
@@ -93,21 +101,24 @@ pub fn check(dialect: &dyn Dialect, fixtures: &Fixtures) {
     assert!(!dialect.name().is_empty(), "a dialect has a name");
     let limits = dialect.capabilities();
     assert!(limits.status_batch_max > 0 && limits.cancel_batch_max > 0, "a batch holds an order");
-    assert_covered(fixtures);
-    for call in calls(dialect, &fixtures.submission) {
-        assert_encoded(dialect, fixtures.key_place, &call);
-        for response in foreign() {
-            assert_silent(dialect, &call, &response);
-        }
-        for response in &fixtures.unlisted {
-            assert_silent(dialect, &call, response);
+    assert_says_what_it_takes(dialect, &fixtures.submission);
+    let (offered, others): (Vec<Call>, Vec<Call>) =
+        calls(dialect, &fixtures.submission).into_iter().partition(|call| encoded(dialect, call).is_some());
+    coverage::assert_covered(fixtures, &offered);
+    for call in others {
+        assert_not_offered(dialect, &call);
+    }
+    for call in offered {
+        assert_encoded(dialect, (fixtures.key_place)(&call), &call);
+        for response in foreign().iter().chain(&fixtures.unlisted) {
+            assert_silent(dialect, fixtures, &call, response);
         }
         assert_slowed_down(dialect, &call);
     }
     for told in &fixtures.told {
         let answer = dialect.decode(&told.call, &told.response);
         assert_eq!(answer, told.answer, "{}", shown(&told.call, &told.response));
-        assert_damaged_is_silent(dialect, told);
+        assert_damaged_is_silent(dialect, fixtures, told);
         assert_refusal_stays(dialect, told);
         assert_strangers_are_not_read(dialect, told);
     }
@@ -128,7 +139,33 @@ fn calls(dialect: &dyn Dialect, submission: &Submission) -> Vec<Call> {
         Call::Refill(ORDERS[0].to_owned()),
         Call::RefillStatus(orders(1)),
         Call::RefillStatus(orders(limits.status_batch_max)),
+        Call::Orders { since: Timestamp::from_millis(0) },
+        Call::Pause(ORDERS[0].to_owned()),
+        Call::Resume(ORDERS[0].to_owned()),
+        Call::Delete(ORDERS[0].to_owned()),
+        Call::Quote(alteration()),
+        Call::Upgrade(alteration()),
+        Call::Change(alteration()),
+        Call::Prolong { order: ORDERS[0].to_owned(), count: 36 },
+        Call::Validate(property(submission)),
     ]
+}
+
+fn alteration() -> Alteration {
+    Alteration { order: ORDERS[0].to_owned(), quantity: Some(1_370), target: None, params: BTreeMap::new() }
+}
+
+fn property(submission: &Submission) -> Property {
+    let value = submission.kind.target().to_owned();
+    Property { service: submission.service.clone(), field: "channel".to_owned(), value }
+}
+
+fn endpoint() -> Endpoint {
+    Endpoint { url: format!("{HOST}api/v2"), key: SecretString::from(KEY) }
+}
+
+fn encoded(dialect: &dyn Dialect, call: &Call) -> Option<Request> {
+    dialect.encode(&endpoint(), call)
 }
 
 /// Answers from which nothing follows: pages, fragments, other formats, nesting without end, bytes that are no text.
@@ -146,45 +183,37 @@ fn response(status: u16, body: &str) -> Response {
     Response { status, retry_after_ms: None, body: body.as_bytes().to_vec() }
 }
 
-/// The fixtures show every kind of answer that the dialect must read.
-fn assert_covered(fixtures: &Fixtures) {
-    type Shows = fn(&Told) -> bool;
-    let kinds: [(&str, Shows); 11] = [
-        ("an accepted submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Accepted { .. }))),
-        ("a refused submission", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)))),
-        ("a submission put off", |told| matches!(&told.answer, Answer::Submit(SubmitOutcome::Busy { .. }))),
-        ("a catalogue", |told| matches!(&told.answer, Answer::Catalogue(listings) if !listings.is_empty())),
-        ("a balance", |told| matches!(&told.answer, Answer::Balance(_))),
-        ("states of several orders, one of them unknown", is_mixed_status),
-        ("a granted cancellation", |told| says_of_cancel(told, |said| *said == CancelAnswer::Requested)),
-        ("an accepted refill", |told| matches!(&told.answer, Answer::Refill(SubmitOutcome::Accepted { .. }))),
-        ("a refused refill", |told| matches!(&told.answer, Answer::Refill(SubmitOutcome::Rejected(_)))),
-        ("states of refills", |told| matches!(&told.answer, Answer::RefillStatus(said) if !said.is_empty())),
-        ("a refused cancellation", |told| says_of_cancel(told, |said| *said != CancelAnswer::Requested)),
-    ];
-    for (kind, shows) in kinds {
-        assert!(fixtures.told.iter().any(shows), "the fixtures lack {kind}");
+/// It takes its own submission, and names the field of what it does not take: customers read that.
+fn assert_says_what_it_takes(dialect: &dyn Dialect, submission: &Submission) {
+    assert_eq!(dialect.takes(&submission.kind), Ok(()), "the suite's submission");
+    let link = || "https://target.example/".to_owned();
+    for kind in [
+        OrderKind::CustomComments { link: link(), quantity: Some(7), comments: Vec::new() },
+        OrderKind::CustomComments { link: link(), quantity: Some(7), comments: vec!["one".to_owned()] },
+        OrderKind::Default { link: link(), quantity: 7, drip: None, interval_min: Some(5), period_amount: None },
+    ] {
+        if let Err(text) = dialect.takes(&kind) {
+            assert!(text.contains('`') && !text.contains('\n'), "{kind:?}: `{text}` does not name a field");
+        }
     }
-    assert!(!fixtures.unlisted.is_empty(), "the fixtures lack an error that is not listed");
 }
 
-fn is_mixed_status(told: &Told) -> bool {
-    let (Call::Status(asked), Answer::Status(said)) = (&told.call, &told.answer) else { return false };
-    let known = |id: &String| matches!(said.get(id), Some(Reported::Known(_)));
-    asked.iter().any(known) && !asked.iter().all(known)
-}
-
-fn says_of_cancel(told: &Told, says: impl Fn(&CancelAnswer) -> bool) -> bool {
-    matches!(&told.answer, Answer::Cancel(said) if said.values().any(&says))
+/// What upstreams of this dialect cannot do is not sent, and whoever asks is told so.
+fn assert_not_offered(dialect: &dyn Dialect, call: &Call) {
+    let needed = matches!(call, Call::Catalogue | Call::Submit(_) | Call::Status(_));
+    assert!(!needed, "{call:?} is what every upstream is for");
+    let unsupported = Answer::Fault(Fault::Unsupported);
+    assert!(matches!(dialect.next(&endpoint(), call, &[]), Next::Done(answer) if answer == unsupported), "{call:?}");
+    assert_eq!(dialect.decode(call, &response(200, "{}")), unsupported, "{call:?}");
 }
 
 /// The request is the same each time, names what it is about, goes where the operator said, and holds the key once, in
 /// its place.
 fn assert_encoded(dialect: &dyn Dialect, place: KeyPlace, call: &Call) {
-    let endpoint = Endpoint { url: format!("{HOST}api/v2"), key: SecretString::from(KEY) };
-    let (one, other) = (dialect.encode(&endpoint, call), dialect.encode(&endpoint, call));
-    let same = one.method == other.method && one.url == other.url && one.headers == other.headers;
-    assert!(same && one.body == other.body, "{call:?} is encoded in two ways");
+    let Some(one) = encoded(dialect, call) else { return };
+    assert!(encoded(dialect, call).is_some_and(|other| is_same(&one, &other)), "{call:?} is encoded in two ways");
+    let first = dialect.next(&endpoint(), call, &[]);
+    assert!(matches!(first, Next::Ask(first) if is_same(&one, &first)), "{call:?} begins with another request");
     assert!(one.url.starts_with(HOST), "{call:?} leaves its host");
 
     let body = String::from_utf8_lossy(&one.body);
@@ -194,19 +223,24 @@ fn assert_encoded(dialect: &dyn Dialect, place: KeyPlace, call: &Call) {
         KeyPlace::Url => [1, 0, 0],
         KeyPlace::Header => [0, 1, 0],
         KeyPlace::Body => [0, 0, 1],
+        KeyPlace::Nowhere => [0, 0, 0],
     };
     assert_eq!(seen, wanted, "the key in the address, the headers and the body of {call:?}");
 
-    let sent = format!("{} {body}", one.url);
+    let sent = format!("{} {body}", &*one.url);
     for name in named_in(call) {
         assert!(sent.contains(&name), "{call:?} does not say `{name}`");
     }
 }
 
+fn is_same(one: &Request, other: &Request) -> bool {
+    one.method == other.method && *one.url == *other.url && one.headers == other.headers && one.body == other.body
+}
+
 /// What a request for `call` must name.
 fn named_in(call: &Call) -> Vec<String> {
     match call {
-        Call::Catalogue | Call::Balance => Vec::new(),
+        Call::Catalogue | Call::Balance | Call::Orders { .. } => Vec::new(),
         Call::Submit(order) => {
             let (service, target) = (order.service.clone(), order.kind.target().to_owned());
             let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -214,23 +248,49 @@ fn named_in(call: &Call) -> Vec<String> {
             vec![service, target, order.kind.quantity().to_string()]
         }
         Call::Status(orders) | Call::Cancel(orders) | Call::RefillStatus(orders) => orders.clone(),
-        Call::Refill(order) => vec![order.clone()],
+        Call::Refill(order) | Call::Pause(order) | Call::Resume(order) | Call::Delete(order) => vec![order.clone()],
+        Call::Quote(altered) | Call::Upgrade(altered) | Call::Change(altered) => {
+            let quantity = altered.quantity.map(|quantity| quantity.to_string());
+            [altered.order.clone()].into_iter().chain(quantity).chain(altered.target.clone()).collect()
+        }
+        Call::Prolong { order, count } => vec![order.clone(), count.to_string()],
+        Call::Validate(property) => vec![property.service.clone(), property.field.clone(), property.value.clone()],
     }
 }
 
-/// Nothing follows from `response`: no verdict, no state, no consent, no catalogue and no balance, but evidence.
-fn assert_silent(dialect: &dyn Dialect, call: &Call, response: &Response) {
+/// Nothing follows from `response`: no verdict, no state, no consent, no catalogue and no balance, but evidence. And no
+/// further question is built on it.
+fn assert_silent(dialect: &dyn Dialect, fixtures: &Fixtures, call: &Call, response: &Response) {
     let answer = dialect.decode(call, response);
-    // An empty list may be the whole truth; anything longer has to be read.
-    let bare = response.body == b"[]" || response.body == b"{}";
-    let silent = match (call, &answer) {
+    assert!(
+        is_silent(fixtures, call, response, &answer),
+        "{} must say nothing, but: {answer:?}",
+        shown(call, response)
+    );
+    match dialect.next(&endpoint(), call, slice::from_ref(response)) {
+        Next::Done(last) => assert_eq!(last, answer, "{}", shown(call, response)),
+        Next::Ask(_) => assert!(is_bare(response), "{} is gone on from", shown(call, response)),
+    }
+}
+
+/// An empty list may be the whole truth; anything longer has to be read.
+fn is_bare(response: &Response) -> bool {
+    response.body == b"[]" || response.body == b"{}"
+}
+
+fn is_silent(fixtures: &Fixtures, call: &Call, response: &Response, answer: &Answer) -> bool {
+    let bare = is_bare(response);
+    let yes = fixtures.empty_is_consent && response.status == 200 && matches!(response.body.trim_ascii(), b"" | b"OK");
+    match (call, answer) {
         (Call::Submit(_), Answer::Submit(SubmitOutcome::Unknown(evidence)))
         | (Call::Refill(_), Answer::Refill(SubmitOutcome::Unknown(evidence)))
         | (
-            Call::Catalogue | Call::Balance | Call::Status(_) | Call::Cancel(_) | Call::RefillStatus(_),
-            Answer::Fault(Fault::Unreadable(evidence)),
+            Call::Upgrade(_) | Call::Change(_) | Call::Prolong { .. },
+            Answer::Alter(SubmitOutcome::Unknown(evidence)),
         ) => is_sound(evidence, response),
+        (call, Answer::Fault(Fault::Unreadable(evidence))) => !is_submission(call) && is_sound(evidence, response),
         (Call::Catalogue, Answer::Catalogue(listings)) => bare && listings.is_empty(),
+        (Call::Orders { .. }, Answer::Orders(orders)) => bare && orders.is_empty(),
         (Call::Status(_), Answer::Status(said)) => {
             said.values().all(|said| matches!(said, Reported::Error(_))) && (bare || !said.is_empty())
         }
@@ -241,9 +301,24 @@ fn assert_silent(dialect: &dyn Dialect, call: &Call, response: &Response) {
         (Call::Cancel(_), Answer::Cancel(said)) => {
             !said.values().any(|said| *said == CancelAnswer::Requested) && (bare || !said.is_empty())
         }
+        (Call::Pause(_) | Call::Resume(_) | Call::Delete(_) | Call::Validate(_), Answer::Consent(said)) => match said {
+            Consent::Given => yes,
+            Consent::Refused(text) => !text.is_empty(),
+        },
+        (
+            Call::Upgrade(altered) | Call::Change(altered),
+            Answer::Alter(SubmitOutcome::Accepted { order, charge: None }),
+        ) => yes && *order == altered.order,
+        (Call::Prolong { order: prolonged, .. }, Answer::Alter(SubmitOutcome::Accepted { order, charge: None })) => {
+            yes && order == prolonged
+        }
         _ => false,
-    };
-    assert!(silent, "{} must say nothing, but: {answer:?}", shown(call, response));
+    }
+}
+
+/// Whether it is answered by a verdict and made at most once.
+const fn is_submission(call: &Call) -> bool {
+    matches!(call, Call::Submit(_) | Call::Refill(_) | Call::Upgrade(_) | Call::Change(_) | Call::Prolong { .. })
 }
 
 /// Evidence says what was seen, in a form that may be stored and shown.
@@ -262,6 +337,7 @@ fn assert_slowed_down(dialect: &dyn Dialect, call: &Call) {
         let wanted = match call {
             Call::Submit(_) => Answer::Submit(busy),
             Call::Refill(_) => Answer::Refill(busy),
+            Call::Upgrade(_) | Call::Change(_) | Call::Prolong { .. } => Answer::Alter(busy),
             _ => Answer::Fault(Fault::Busy(Some(RETRY_AFTER_MS))),
         };
         assert_eq!(dialect.decode(call, &told), wanted, "{}", shown(call, &told));
@@ -269,21 +345,22 @@ fn assert_slowed_down(dialect: &dyn Dialect, call: &Call) {
 }
 
 /// An answer that was cut off anywhere says nothing.
-fn assert_damaged_is_silent(dialect: &dyn Dialect, told: &Told) {
+fn assert_damaged_is_silent(dialect: &dyn Dialect, fixtures: &Fixtures, told: &Told) {
     let whole = told.response.body.trim_ascii();
     if !whole.starts_with(b"{") && !whole.starts_with(b"[") {
         return;
     }
     for end in 0..whole.len() {
         let body = whole.get(..end).unwrap_or_default().to_vec();
-        assert_silent(dialect, &told.call, &Response { status: 200, retry_after_ms: None, body });
+        let damaged = Response { status: 200, retry_after_ms: None, body };
+        assert_silent(dialect, fixtures, &told.call, &damaged);
     }
 }
 
 /// The body decides before the status does: a proxy that puts its own status over a refusal does not change it.
 fn assert_refusal_stays(dialect: &dyn Dialect, told: &Told) {
-    if !matches!(&told.answer, Answer::Submit(SubmitOutcome::Rejected(_)) | Answer::Refill(SubmitOutcome::Rejected(_)))
-    {
+    let (Answer::Submit(outcome) | Answer::Refill(outcome) | Answer::Alter(outcome)) = &told.answer else { return };
+    if !matches!(outcome, SubmitOutcome::Rejected(_)) {
         return;
     }
     for status in [200, 400, 403, 500, 502, 503] {
@@ -306,7 +383,14 @@ fn assert_strangers_are_not_read(dialect: &dyn Dialect, told: &Told) {
         Answer::Cancel(said) => said.values().any(|said| *said == CancelAnswer::Requested),
         Answer::Fault(_) => false,
         Answer::RefillStatus(said) => !said.is_empty(),
-        Answer::Catalogue(_) | Answer::Balance(_) | Answer::Submit(_) | Answer::Refill(_) => true,
+        Answer::Catalogue(_)
+        | Answer::Balance(_)
+        | Answer::Submit(_)
+        | Answer::Refill(_)
+        | Answer::Orders(_)
+        | Answer::Consent(_)
+        | Answer::Quote(_)
+        | Answer::Alter(_) => true,
     };
     assert!(!read, "{} is read for other orders", shown(&call, &told.response));
 }

@@ -11,12 +11,20 @@
 
 pub mod call;
 pub mod conformance;
+pub mod feed;
+pub mod heard;
+mod secret_url;
+pub mod value;
 
 pub use call::{
-    ActiveTarget, Answer, Call, CancelAnswer, Evidence, Fault, Listing, Refusal, Reported, Stated, Submission,
-    SubmitOutcome,
+    ActiveTarget, Alteration, Answer, Call, CancelAnswer, Consent, Evidence, Fault, HeldOrder, Listing, Property,
+    Quoted, Refusal, Reported, Stated, Submission, SubmitOutcome,
 };
+pub use feed::{Feed, Frame};
+pub use heard::Heard;
+pub use secret_url::SecretUrl;
 
+use interline_domain::{OrderKind, target};
 use secrecy::SecretString;
 
 /// Where an upstream is reached and with which key.
@@ -43,7 +51,7 @@ pub struct Request {
     /// The method.
     pub method: Method,
     /// The whole address, with the query.
-    pub url: String,
+    pub url: SecretUrl,
     /// Headers beside `Host`, `Content-Length` and `User-Agent`, which the executor sets.
     pub headers: Vec<(&'static str, String)>,
     /// The body; empty for none.
@@ -72,6 +80,26 @@ pub struct Capabilities {
     pub lists_orders: bool,
 }
 
+/// How fast an upstream may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests per second, at least 1.
+    pub requests_per_second: u32,
+    /// Requests at once after a quiet time, at least 1.
+    pub burst: u32,
+}
+
+/// Most requests that one call may need: catalogues that are read service by service, lists that are read page by page.
+pub const STEPS_MAX: usize = 512;
+
+/// What comes next of a call that may need several requests.
+pub enum Next {
+    /// Make this request, and ask again with its response behind those before.
+    Ask(Request),
+    /// This is what all the responses say.
+    Done(Answer),
+}
+
 /// One wire dialect: a translator without I/O.
 pub trait Dialect: Send + Sync + 'static {
     /// The name that a catalogue file gives in `adapter`.
@@ -80,10 +108,49 @@ pub trait Dialect: Send + Sync + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The request that makes `call` at `endpoint`.
-    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Request;
+    /// The limits that upstreams of this dialect document, each for where a catalogue file leaves its own out.
+    fn default_limits(&self) -> Option<Limits> {
+        None
+    }
+
+    /// Whether such an order can be said so that it is read as it was meant. If not, what it would have to be, in the words
+    /// of its parameters: customers read it where no upstream could ever take the order.
+    fn takes(&self, _kind: &OrderKind) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// The request that makes `call` at `endpoint`, for most calls the only one; `None` if upstreams of this dialect cannot
+    /// do it, and then nothing is sent.
+    fn encode(&self, endpoint: &Endpoint, call: &Call) -> Option<Request>;
 
     /// What `response` says to `call`. The answer's arm fits the call; what cannot be read is [`Answer::Fault`], and for a
     /// submission [`SubmitOutcome::Unknown`], never success and never failure.
     fn decode(&self, call: &Call, response: &Response) -> Answer;
+
+    /// What comes next when `heard` are the responses to the requests of `call` so far: the way to make every call that may
+    /// be repeated. A submission is always one request and goes by [`Self::encode`] and [`Self::decode`] alone.
+    ///
+    /// Whoever makes the requests bounds their number by [`STEPS_MAX`].
+    fn next(&self, endpoint: &Endpoint, call: &Call, heard: &[Response]) -> Next {
+        one_request(self, endpoint, call, heard)
+    }
+
+    /// Whether `listed`, the target of an order as an upstream lists it, may be `ours`, the target of an order as we keep it.
+    fn is_target(&self, ours: &str, listed: &str) -> bool {
+        target::normalise(ours) == target::normalise(listed)
+    }
+
+    /// Its push feed, if it has one.
+    fn feed(&self) -> Option<Feed> {
+        None
+    }
+}
+
+/// [`Dialect::next`] of a call that is one request: what it is by default, and for the other calls of a dialect that has
+/// longer ones.
+pub fn one_request<D: Dialect + ?Sized>(dialect: &D, endpoint: &Endpoint, call: &Call, heard: &[Response]) -> Next {
+    match heard.last() {
+        Some(response) => Next::Done(dialect.decode(call, response)),
+        None => dialect.encode(endpoint, call).map_or(Next::Done(Answer::Fault(Fault::Unsupported)), Next::Ask),
+    }
 }

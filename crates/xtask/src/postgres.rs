@@ -10,12 +10,12 @@ use std::{
     process::{self, Child, Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::step;
-
-/// What installs the server on Debian; also what is printed where we may not run it.
-const INSTALL: [&str; 2] = ["apt-get update", "apt-get install -y --no-install-recommends postgresql"];
+use crate::{
+    debian::{self, is_root},
+    step,
+};
 
 /// Somebody else may take the free port between our look and the server's start.
 const START_TRIES_MAX: u32 = 3;
@@ -32,19 +32,18 @@ impl Binaries {
         if let Some(found) = Self::find() {
             return Ok(found);
         }
-        if !(Path::new("/etc/debian_version").exists() && is_root()?) {
-            let [update, install] = INSTALL;
-            bail!("the tests need the Postgres server binaries; install them with\n  sudo {update} && sudo {install}");
-        }
-        for line in INSTALL {
-            step::run(Command::new("sh").args(["-c", line]).env("DEBIAN_FRONTEND", "noninteractive"))?;
-        }
-        Self::find().context("Postgres was installed, but initdb, pg_ctl, postgres and psql are still not found")
+        debian::install("the Postgres server's programs", &["postgresql"])?;
+        Self::find().context("Postgres was installed, but some of its programs are still not found")
     }
 
     /// The client, which tests make their databases with.
     pub(crate) fn client(&self) -> PathBuf {
         self.0.join("psql")
+    }
+
+    /// The server's own benchmark.
+    pub(crate) fn pgbench(&self) -> PathBuf {
+        self.0.join("pgbench")
     }
 
     /// Looks on the `PATH`, then for the newest version where Debian keeps them.
@@ -54,10 +53,19 @@ impl Binaries {
             // A link leads to the folder that holds the rest of the server.
             fs::canonicalize(folder.join("initdb")).ok()?.parent().map(Path::to_owned)
         });
-        let complete =
-            |folder: &PathBuf| ["initdb", "pg_ctl", "postgres", "psql"].iter().all(|name| folder.join(name).is_file());
+        let programs = ["initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_restore"];
+        let complete = |folder: &PathBuf| programs.iter().all(|name| folder.join(name).is_file());
         on_path.chain(debian_folders()).find(complete).map(Self)
     }
+}
+
+/// Whether a commit survives a power cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It does, as in production.
+    Full,
+    /// It does not: tests keep nothing of worth.
+    Off,
 }
 
 /// A running server with an empty cluster. Dropping it stops the server and removes its folder.
@@ -68,10 +76,10 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Makes a cluster and starts it on a free port of the loopback address.
-    pub(crate) fn start(binaries: &Binaries) -> Result<Self> {
+    pub(crate) fn start(binaries: &Binaries, durability: Durability) -> Result<Self> {
         let folder = env::temp_dir().join(format!("interline-postgres-{}", process::id()));
         DirBuilder::new().mode(0o700).create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let server = Server { binaries: &binaries.0, folder: &folder, as_postgres: is_root()? };
+        let server = Server { binaries: &binaries.0, folder: &folder, as_postgres: is_root()?, durability };
         let mut cluster = Self { port: 0, keeper: server.keeper()? };
         cluster.port = server.start()?;
         Ok(cluster)
@@ -97,6 +105,7 @@ struct Server<'a> {
     folder: &'a Path,
     /// Postgres refuses to run as root.
     as_postgres: bool,
+    durability: Durability,
 }
 
 impl Server<'_> {
@@ -121,11 +130,12 @@ impl Server<'_> {
         }
     }
 
-    /// Starts the server without any durability, for it keeps nothing of worth, and with room for many tests.
+    /// Starts the server, with room for many tests.
     fn starter(&self, port: u16) -> Command {
+        let switch = if self.durability == Durability::Full { "on" } else { "off" };
         let options = format!(
-            "-p {port} -k '{}' -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off \
-             -c synchronous_commit=off -c max_connections=300",
+            "-p {port} -k '{}' -c listen_addresses=127.0.0.1 -c fsync={switch} -c full_page_writes={switch} \
+             -c synchronous_commit={switch} -c max_connections=300",
             self.folder.display()
         );
         let mut command = self.program("pg_ctl");
@@ -160,12 +170,6 @@ impl Server<'_> {
         command.arg("-D").arg(self.folder.join("data")).current_dir(self.folder);
         command
     }
-}
-
-/// Whether this process is root's.
-fn is_root() -> Result<bool> {
-    let output = Command::new("id").arg("-u").output().context("cannot run id")?;
-    Ok(output.stdout.trim_ascii() == b"0")
 }
 
 /// A port that nobody listens on now.

@@ -36,6 +36,16 @@ impl Workspace {
         command
     }
 
+    /// Builds these packages for release; the folder that holds their programs.
+    pub(crate) fn build_release(&self, packages: &[&str]) -> Result<PathBuf> {
+        let mut build = self.cargo(&["build", "--release"]);
+        for package in packages {
+            build.args(["--package", package]);
+        }
+        step::run(&mut build)?;
+        Ok(self.target.join("release"))
+    }
+
     /// Builds the product with `options` and keeps a copy as `name`, for the next build replaces cargo's own.
     pub(crate) fn build(&self, name: &str, options: &[&str]) -> Result<PathBuf> {
         step::run(self.cargo(&["build", "--package", "interline"]).args(options))?;

@@ -158,6 +158,7 @@ fn assert_fault(response: &Response, fault: &Fault) {
         Fault::Busy(retry_after_ms) => assert_eq!(*retry_after_ms, response.retry_after_ms),
         Fault::Refused(refusal) => assert_words(refusal.text()),
         Fault::Unreadable(evidence) => assert_evidence(response, evidence),
+        Fault::Unsupported => panic!("every call here is one that panels take"),
     }
 }
 

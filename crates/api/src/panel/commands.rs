@@ -3,30 +3,34 @@
 use std::sync::Arc;
 
 use interline_domain::{AccountId, OrderId, RefillId, RefillStatus, kind::Style};
-use interline_orders::{AccountRecord, CancelRefusal, PlaceRefusal, Priced, RefillRefusal, StatusView, StoreError};
+use interline_orders::{
+    AccountRecord, CancelRefusal, PlaceRefusal, Priced, RefillRefusal, StatusView, StoreError, Traceparent,
+};
 use interline_panel_protocol::{
     Command, Dialect, GivenId, GivenRefill, Refused, Reply, ServiceLine, StatusLine, encode_services,
 };
 
 use super::Panel;
+use crate::often::Often;
 
 /// What a client is told to wait when we are too busy, in seconds.
-const RETRY_AFTER_S: u64 = 1;
+pub(super) const RETRY_AFTER_S: u64 = 1;
 
 impl Panel {
-    /// Carries out a command of an account.
+    /// Carries out a command of an account; `trace` is the one that the caller asks in.
     pub(super) async fn run(
         &self,
         account: &AccountRecord,
         dialect: Dialect,
         command: &Command,
+        trace: Option<&Traceparent>,
     ) -> Result<Reply, Refused> {
         let id = &account.id;
         Ok(match command {
             Command::Services => Reply::Services(self.price_list(account, dialect)),
             Command::Balance => Reply::Balance(self.gateway.balance(account).await.map_err(later)?),
             Command::Add { service, fields } => {
-                let placed = self.gateway.place(account, service, fields, style(dialect)).await;
+                let placed = self.gateway.place(account, service, fields, style(dialect), trace).await;
                 Reply::Added(placed.map_err(not_placed)?)
             }
             Command::Status(given) => {
@@ -63,10 +67,14 @@ impl Panel {
         let catalogue = self.gateway.catalogue();
         let discount = account.discount_percent.normalize().to_string();
         let key = (catalogue.version, account.currency, discount, dialect);
-        self.price_lists.get_with(key, || {
+        let mut found = true;
+        let list = self.price_lists.get_with(key, || {
+            found = false;
             let lines: Vec<ServiceLine> = catalogue.price_list(account).into_iter().map(service_line).collect();
             encode_services(&lines, dialect).into()
-        })
+        });
+        self.meters.price_lists.count(found);
+        list
     }
 
     async fn statuses(
@@ -113,10 +121,11 @@ impl Panel {
 /// A failure of ours that will pass; it is logged here, once, and the customer is told to come back.
 #[expect(clippy::needless_pass_by_value, reason = "it is the last place that the error reaches")]
 pub(super) fn later(error: StoreError) -> Refused {
-    if matches!(error, StoreError::Busy) {
-        tracing::warn!("too busy: a call was sent away");
-    } else {
+    static SENT_AWAY: Often = Often::new();
+    if !error.is_away() || matches!(error, StoreError::Uncertain) {
         tracing::error!(%error, "a call could not be answered");
+    } else if let Some(calls) = SENT_AWAY.again() {
+        tracing::warn!(calls, %error, "calls were sent away");
     }
     Refused::TryLater { retry_after_s: RETRY_AFTER_S }
 }

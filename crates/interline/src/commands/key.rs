@@ -1,7 +1,7 @@
 //! `interline key`
 
-use anyhow::bail;
-use interline_domain::AccountId;
+use anyhow::{anyhow, bail};
+use interline_domain::{AccountId, Timestamp};
 use interline_store::NewKey;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     cli::KeyCommand,
     config::Config,
-    output::{self, parse_id, parse_time, time},
+    output::{self, Usage, parse_id, parse_time, time},
     wiring,
 };
 
@@ -20,9 +20,10 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
     match command {
         KeyCommand::Create { account, label, scope, dialect, expires } => {
             let account: AccountId = parse_id(&account)?;
-            let expires = expires.as_deref().map(parse_time).transpose()?;
-            let terms = NewKey { label, dialect, read_only: scope == "read", expires_at: expires };
-            let (record, key) = store.create_key(&account, terms, wiring::now()).await?;
+            let now = wiring::now();
+            let expires_at = expires.as_deref().map(|text| to_come(text, now)).transpose()?;
+            let terms = NewKey { label, dialect, read_only: scope == "read", expires_at };
+            let (record, key) = store.create_key(&account, terms, now).await?;
             if !as_json {
                 return output::line(key.expose_secret());
             }
@@ -30,9 +31,16 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
                 "id": record.id, "key": key.expose_secret(), "account": record.account, "label": record.label
             }))
         }
-        KeyCommand::List { account } => {
+        KeyCommand::List { account, page } => {
             super::account::find(&gateway, &account).await?;
             let keys = store.keys(&parse_id(&account)?).await?;
+            let before = match &page.after {
+                Some(after) => {
+                    let place = keys.iter().position(|key| key.id == *after);
+                    place.ok_or_else(|| anyhow!("account {account} has no key {after}"))? + 1
+                }
+                None => 0,
+            };
             let row = |key: &interline_store::KeyRecord| {
                 json!({
                     "id": key.id, "label": key.label, "prefix": key.prefix, "created_at": time(key.created_at),
@@ -40,7 +48,7 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
                 })
             };
             output::list(
-                keys.iter().map(row).collect(),
+                keys.iter().skip(before).take(page.limit.unwrap_or(usize::MAX)).map(row).collect(),
                 &["id", "label", "prefix", "created_at", "revoked_at"],
                 as_json,
             )
@@ -56,4 +64,10 @@ pub(crate) async fn run(config: &Config, command: KeyCommand, as_json: bool) -> 
             }
         }
     }
+}
+
+/// When a key is to end: a key that never holds is a mistake.
+fn to_come(text: &str, now: Timestamp) -> Result<Timestamp, Usage> {
+    let at = parse_time(text)?;
+    if at > now { Ok(at) } else { Err(Usage(format!("--expires must be a time to come, and {text} is past"))) }
 }

@@ -6,7 +6,7 @@ use interline_orders::Gateway;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{LedgerCommand, SpanArgs},
+    cli::{LedgerCommand, ListArgs, SpanArgs},
     config::Config,
     output::{self, span, time},
     wiring,
@@ -19,7 +19,7 @@ pub(crate) async fn run(config: &Config, command: LedgerCommand, as_json: bool) 
         LedgerCommand::Verify => verify(&gateway, as_json).await,
         LedgerCommand::TrialBalance(span) => trial_balance(&gateway, &span, as_json).await,
         LedgerCommand::Statement { account, span } => statement(&gateway, &account, &span, as_json).await,
-        LedgerCommand::Journal(span) => journal(&gateway, &span, as_json).await,
+        LedgerCommand::Journal { span, page } => journal(&gateway, &span, &page, as_json).await,
     }
 }
 
@@ -90,15 +90,24 @@ async fn ledger_account(gateway: &Gateway, account: &str) -> anyhow::Result<(Str
     Ok((format!("liabilities:wallet:{}:{}", customer.id, customer.currency), |amount| -amount))
 }
 
-async fn journal(gateway: &Gateway, args: &SpanArgs, as_json: bool) -> anyhow::Result<()> {
+async fn journal(gateway: &Gateway, args: &SpanArgs, page: &ListArgs, as_json: bool) -> anyhow::Result<()> {
     let (from, to) = span(args.from.as_deref(), args.to.as_deref())?;
-    let mut after = None;
+    let mut after = match &page.after {
+        Some(key) => {
+            let place = gateway.store().journal_place(key).await?;
+            // One from before --from leaves nothing out.
+            Some(place.ok_or_else(|| anyhow!("there is no posting {key}"))?).filter(|(at, _)| *at >= from)
+        }
+        None => None,
+    };
+    let mut left = page.limit.unwrap_or(usize::MAX);
     let mut first = true;
     if as_json {
         output::line("[")?;
     }
-    loop {
-        let (postings, next) = gateway.store().journal_page(from, to, after).await?;
+    while left > 0 {
+        let (postings, next) = gateway.store().journal_page(from, to, after, left).await?;
+        left = left.saturating_sub(postings.len());
         for posting in &postings {
             let shown = super::order::posting(posting);
             if as_json {

@@ -38,7 +38,7 @@ pub(crate) async fn run(config: &Config, command: RouteCommand, as_json: bool) -
     let worth = catalogue.worth(account.currency).ok_or_else(|| anyhow!("{} has no rate", account.currency))?;
     let charge_base = charge.convert(worth)?;
     let wanted = Wanted { service_type: record.service_type, quantity, basis, dripfeed: false, charge_base };
-    let plan = gateway.route(&catalogue, record, &wanted, &[]);
+    let plan = gateway.route(&catalogue, record, &wanted, None, &[]);
     let rows: Vec<Value> =
         json!(plan)["candidates"].as_array().map(|c| c.iter().map(candidate).collect()).unwrap_or_default();
     if as_json {
@@ -67,14 +67,20 @@ fn undiscounted(currency: interline_domain::Currency) -> anyhow::Result<AccountR
     Ok(AccountRecord { id, currency, discount_percent: Decimal::ZERO, enabled: true })
 }
 
-/// A candidate of a stored or fresh plan, as every command prints it.
+/// A candidate of a stored or fresh plan, as every command prints it; the first of the ranked ones is taken.
 pub(crate) fn candidate(stored: &Value) -> Value {
     let amount = |name: &str| stored[name].as_i64().map(|micros| interline_domain::Micros::new(micros).to_string());
     let reason: Option<Reason> = serde_json::from_value(stored["passed"].clone()).ok();
-    let taken = !stored["rank"].is_null();
+    let rank = stored["rank"].as_u64();
+    let reason = match (reason, rank) {
+        (Some(reason), _) => reason.to_string(),
+        (None, Some(1)) => "takes it: the cheapest that can".to_owned(),
+        (None, Some(rank)) => format!("would take it at rank {rank}, if those before it do not"),
+        (None, None) => String::new(),
+    };
     json!({
         "rank": stored["rank"], "upstream": stored["upstream"], "service": stored["service"], "cost": amount("cost"),
         "currency": stored["currency"], "cost_base": amount("cost_base"), "margin_percent": stored["margin_percent"],
-        "taken": taken, "reason": reason.map_or_else(|| if taken { "can take it".to_owned() } else { String::new() }, |r| r.to_string()),
+        "taken": rank == Some(1), "reason": reason,
     })
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use interline_domain::{Micros, Money};
+use interline_domain::{Micros, Money, UpstreamId};
 use interline_orders::{Gateway, Upstream};
 use serde_json::{Value, json};
 
 use crate::{
     cli::UpstreamCommand,
     config::Config,
-    output::{self, check_reference, parse_amount, time},
+    output::{self, check_reference, parse_amount, parse_id, time},
     wiring,
 };
 
@@ -21,8 +21,11 @@ const COLUMNS: [&str; 9] =
 pub(crate) async fn run(config: &Config, command: UpstreamCommand, as_json: bool) -> anyhow::Result<()> {
     let gateway = wiring::gateway(config).await?;
     match command {
-        UpstreamCommand::List => {
-            let rows = gateway.catalogue().upstreams().map(|u| shown(&gateway, u)).collect();
+        UpstreamCommand::List(page) => {
+            let after = page.after.as_deref().map(parse_id::<UpstreamId>).transpose()?;
+            let catalogue = gateway.catalogue();
+            let rest = catalogue.upstreams().filter(|u| after.as_ref().is_none_or(|after| u.record.id > *after));
+            let rows = rest.take(page.limit.unwrap_or(usize::MAX)).map(|u| shown(&gateway, u)).collect();
             output::list(rows, &COLUMNS, as_json)
         }
         UpstreamCommand::Sync { id } => each(&gateway, id.as_deref(), as_json, true).await,

@@ -231,6 +231,7 @@ impl Place {
             plan: json!({}),
             created_at: self.now,
             ended_at: None,
+            trace: None,
         }
     }
 }

@@ -124,6 +124,8 @@ async fn a_newer_schema_is_refused() {
         assert_eq!(execute(&site.open().await, text).await.unwrap(), 1);
         let refused = Box::pin(Store::open(&site.url, site.master_key.clone(), NOW)).await.err();
         assert!(matches!(refused, Some(StoreError::Newer(999))), "{refused:?}");
+        let text = refused.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains("newer than this program"), "{text}");
     })
     .await;
 }

@@ -1,11 +1,12 @@
-//! Lenient readers of single values: panels write ids, amounts and flags as text, as numbers or not at all.
+//! Lenient readers of single JSON values, for every dialect: upstreams write ids, amounts and flags as text, as numbers or
+//! not at all. No amount passes through a float of ours.
 
 use interline_domain::{Currency, Micros};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde_json::{Map, Value};
 
 /// A JSON object.
-pub(crate) type Object = Map<String, Value>;
+pub type Object = Map<String, Value>;
 
 /// Longest id that is taken in, in characters.
 const ID_CHARS_MAX: usize = 64;
@@ -21,27 +22,27 @@ const NO_IDS: [&str; 12] =
     ["null", "none", "nil", "nan", "undefined", "true", "false", "array", "error", "fail", "failed", "success"];
 
 /// The field of that name; some panels capitalise their keys, so case does not count.
-pub(crate) fn field<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
+pub fn field<'v>(object: &'v Object, name: &str) -> Option<&'v Value> {
     let in_any_case = || object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     object.get(name).or_else(in_any_case)
 }
 
 /// `text` on one line, without control characters, at most 512 characters: fit to be stored and shown.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let kept = text.trim().chars().take(TEXT_CHARS_MAX);
     let line: String = kept.map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().to_owned()
 }
 
 /// The beginning of a body as one line, whatever bytes it is made of.
-pub(crate) fn excerpt(body: &[u8]) -> String {
+pub fn excerpt(body: &[u8]) -> String {
     // A character has at most four bytes.
     let head = &body[..body.len().min(4 * TEXT_CHARS_MAX)];
     one_line(&String::from_utf8_lossy(head))
 }
 
 /// A text that is not blank, or a number as text.
-pub(crate) fn text(value: &Value) -> Option<String> {
+pub fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => one_line(text),
         Value::Number(number) => number.to_string(),
@@ -51,7 +52,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 }
 
 /// An id of anything, as text: opaque, at most 64 characters.
-pub(crate) fn id(value: &Value) -> Option<String> {
+pub fn id(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => {
             let text = text.trim();
@@ -68,7 +69,7 @@ pub(crate) fn id(value: &Value) -> Option<String> {
 ///
 /// It is the proof of an accepted submission and goes into comma-joined lists later, so zero, a sentence, a comma or a
 /// word such as `null` is no id.
-pub(crate) fn order_id(value: &Value) -> Option<String> {
+pub fn order_id(value: &Value) -> Option<String> {
     let text = id(value)?;
     let name = text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '#'));
@@ -83,7 +84,7 @@ pub(crate) fn order_id(value: &Value) -> Option<String> {
 /// A decimal, written as text or as a JSON number, with or without an exponent.
 ///
 /// A JSON number is read from its shortest text, which is the one that was sent as long as it has at most 15 digits.
-pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
+pub fn decimal(value: &Value) -> Option<Decimal> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -97,17 +98,17 @@ pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
 }
 
 /// An amount, rounded half up to micro-units.
-pub(crate) fn amount(value: &Value) -> Option<Micros> {
+pub fn amount(value: &Value) -> Option<Micros> {
     decimal(value).and_then(|units| Micros::from_decimal(units).ok())
 }
 
 /// A whole number; `157.0` is one, `157.5` is none.
-pub(crate) fn whole(value: &Value) -> Option<i64> {
+pub fn whole(value: &Value) -> Option<i64> {
     decimal(value).filter(|number| number.fract().is_zero()).and_then(|number| number.to_i64())
 }
 
 /// A flag as panels write it: `true`, `"true"`, `1`, `"1"`, `"yes"` and their opposites.
-pub(crate) fn flag(value: &Value) -> Option<bool> {
+pub fn flag(value: &Value) -> Option<bool> {
     if let Value::Bool(flag) = value {
         return Some(*flag);
     }
@@ -119,12 +120,12 @@ pub(crate) fn flag(value: &Value) -> Option<bool> {
 }
 
 /// The currency that `object` names, if it is a code.
-pub(crate) fn currency(object: &Object) -> Option<Currency> {
+pub fn currency(object: &Object) -> Option<Currency> {
     field(object, "currency").and_then(text).and_then(|code| code.to_ascii_uppercase().parse().ok())
 }
 
 /// What `object` says was charged. A negative charge says nothing.
-pub(crate) fn charge(object: &Object) -> Option<Micros> {
+pub fn charge(object: &Object) -> Option<Micros> {
     field(object, "charge").and_then(amount).filter(|charge| !charge.is_negative())
 }
 
