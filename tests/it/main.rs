@@ -11,6 +11,7 @@ mod failover;
 mod unknown;
 
 mod follow;
+mod fresh;
 mod refill;
 mod refunds;
 

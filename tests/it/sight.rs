@@ -48,10 +48,14 @@ const LABELS: [(&str, &str); 13] = [
     ("limit", "busy concurrency ip key rate wrong_key"),
     ("status", "Canceled Completed In_progress Partial Pending"),
     ("outcome", "accepted busy not_sent rejected unknown"),
-    ("call", "balance cancel catalogue refill refill_status status submit"),
+    (
+        "call",
+        "balance cancel catalogue change delete orders pause prolong quote refill refill_status resume status submit \
+         upgrade validate",
+    ),
     ("stage", "commit prepare"),
     ("lane", "background customer"),
-    ("cache", "key price_list status"),
+    ("cache", "balance key price_list status"),
     ("upstream", "alpha beta"),
     ("account", "cost loss revenue"),
     ("engine", "postgres sqlite"),

@@ -201,7 +201,7 @@ impl Panel {
                 Reply::Refused(Refused::BadRequest("this key may only read".to_owned()))
             }
             (Ok(()), Ok(command)) => {
-                let done = self.run(&caller.account, dialect, &command, rules.trace.as_ref()).await;
+                let done = self.run(&caller.account, dialect, command, rules.trace.as_ref()).await;
                 done.unwrap_or_else(|refused| said(refused, parsed.asks_status))
             }
             (Ok(()), Err(refused)) => Reply::Refused(refused),

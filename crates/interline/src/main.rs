@@ -23,6 +23,10 @@ use cli::{Cli, Command};
 use config::Config;
 use telemetry::Telemetry;
 
+/// Orders are many small pieces of memory, made on one thread and dropped on another.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Something went wrong that is not the caller's wording.
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong.

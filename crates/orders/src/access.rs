@@ -30,7 +30,11 @@ impl Gateway {
 
     /// What a customer can spend.
     pub async fn balance(&self, account: &AccountRecord) -> Result<Money, StoreError> {
-        Ok(Money::new(self.read(self.store.wallet(account)).await?, account.currency))
+        let amount = match self.store.remembered_wallet(account) {
+            Some(amount) => amount,
+            None => self.read(self.store.wallet(account)).await?,
+        };
+        Ok(Money::new(amount, account.currency))
     }
 
     /// Whether the database answers.

@@ -6,24 +6,20 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use interline_domain::{OrderId, OrderKind, Timestamp, UpstreamId};
+use interline_domain::{OrderKind, Timestamp, UpstreamId};
 use interline_egress::Egress;
 use interline_routing::{Plan, Wanted, plan};
-use interline_store::{CacheMeter, DueKind, DueRow, ServiceRecord, Store, StoreError};
+use interline_store::{DueKind, DueRow, ServiceRecord, Store, StoreError};
 use interline_upstream::Dialect;
-use moka::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::{Empty, display};
 
 use crate::{
-    admission::Admission, catalogue::Catalogue, health::UpstreamHealth, settings::Settings, status::StatusView,
-    trace::Tracing, verdicts::Verdicts,
+    admission::Admission, catalogue::Catalogue, health::UpstreamHealth, settings::Settings, trace::Tracing,
+    verdicts::Verdicts,
 };
-
-/// Ended orders whose status is kept in memory; they never change again.
-const ENDED_CACHED_MAX: u64 = 100_000;
 
 /// Tells the time. Everything that acts takes it from here, so that a test can tell another time.
 pub trait Clock: Send + Sync + 'static {
@@ -90,8 +86,6 @@ pub struct Gateway {
     pub(crate) boot: String,
     pub(crate) health: ArcSwap<BTreeMap<UpstreamId, UpstreamHealth>>,
     pub(crate) verdicts: Verdicts,
-    pub(crate) ended: Cache<OrderId, StatusView>,
-    pub(crate) ended_counted: CacheMeter,
     /// Wakes the dispatcher: something was queued, or a slot came free.
     pub(crate) queued: Notify,
     /// Whether the dispatcher found attempts that wait when it last looked.
@@ -122,8 +116,6 @@ impl Gateway {
             boot: parts.boot,
             health: ArcSwap::default(),
             verdicts: Verdicts::new(),
-            ended: Cache::new(ENDED_CACHED_MAX),
-            ended_counted: CacheMeter::new("status"),
             queued: Notify::new(),
             waiting: AtomicBool::new(true),
             due: Notify::new(),

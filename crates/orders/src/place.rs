@@ -268,7 +268,7 @@ impl Operation for Place {
         let tags = order_tags(&order);
         work.post(&customers::order_charge(id, &self.account, self.charge), &tags, self.now);
         let text = format!("placed: {} of service {} for {}", order.quantity, order.service, self.charge);
-        work.event(&tags, self.now, "placed", text, Some(json!({"plan": order.plan})));
+        work.event(&tags, self.now, "placed", text, None);
         work.add_order(order);
         // The permit was taken at the first candidate; whoever else takes the order has to wait for its turn.
         let sender = self.sender.as_ref().filter(|_| candidate.rank == Some(1));

@@ -12,7 +12,7 @@ use crate::{
     streak::Streak,
 };
 
-/// How often versions and balances are looked at: a change by another process shows within a second.
+/// How often it is looked at balances and for what another process changed, which then shows within a second.
 const REFRESH: Duration = Duration::from_millis(250);
 /// How often deadlines are looked at, and the heartbeat is written.
 const DEADLINES: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ impl Gateway {
         let mut workers = tokio::task::JoinSet::new();
         workers.spawn(Arc::clone(self).dispatch());
         workers.spawn(Arc::clone(self).follow());
+        workers.spawn(Arc::clone(self).notice_others());
         workers.spawn(Arc::clone(self).refresh());
         workers.spawn(Arc::clone(self).deadlines());
         workers.spawn(Arc::clone(self).observe());
@@ -80,6 +81,14 @@ impl Gateway {
         }
         self.due.notify_one();
         Ok(())
+    }
+
+    /// A task of its own: what is remembered of wallets and orders does not wait for a large catalogue to be read.
+    async fn notice_others(self: Arc<Self>) {
+        loop {
+            self.store.notice_others().await;
+            tokio::time::sleep(REFRESH).await;
+        }
     }
 
     async fn refresh(self: Arc<Self>) {

@@ -1,17 +1,18 @@
 //! What every dialect writes alike: the canonical shapes of `protocol.md` §1.2.
 
-use interline_domain::{Micros, Money, OrderId, RefillId, RefillStatus};
-use serde::{Serialize, Serializer};
+use interline_domain::{Money, OrderId, RefillId, RefillStatus};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     command::{GivenId, GivenRefill},
+    numbers::{amount, number, signed},
     refused::Refused,
     reply::StatusLine,
 };
 
-/// How a dialect writes an amount.
-pub(crate) type Amount = fn(Micros) -> String;
+/// Bytes that a status in a list takes, most of the time.
+const STATUS_BYTES: usize = 128;
 
 /// A refusal.
 #[derive(Serialize)]
@@ -72,21 +73,44 @@ pub(crate) fn error(refused: &Refused) -> Vec<u8> {
     json(&ErrorBody::of(refused))
 }
 
-pub(crate) fn balance(money: &Money, amount: Amount) -> Vec<u8> {
-    json(&BalanceBody { balance: amount(money.amount), currency: money.currency.as_str() })
+/// What is in the wallet, with at least `places_min` places, as all amounts here.
+pub(crate) fn balance(money: &Money, places_min: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(STATUS_BYTES);
+    out.extend_from_slice(br#"{"balance":""#);
+    amount(&mut out, money.amount, places_min);
+    out.extend_from_slice(br#"","currency":""#);
+    out.extend_from_slice(money.currency.as_str().as_bytes());
+    out.extend_from_slice(br#""}"#);
+    out
 }
 
 pub(crate) fn added(order: OrderId) -> Vec<u8> {
     json(&AddedBody { order: order.0 })
 }
 
-pub(crate) fn status(line: &StatusLine, amount: Amount) -> Vec<u8> {
-    json(&StatusBody::of(line, amount))
+pub(crate) fn status(line: &StatusLine, places_min: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(STATUS_BYTES);
+    write_status(&mut out, line, places_min);
+    out
 }
 
 /// Many statuses: one object, keyed by the id as it was sent, in the order of the question.
-pub(crate) fn statuses(lines: &[(GivenId, Option<StatusLine>)], amount: Amount) -> Vec<u8> {
-    json(&StatusMap { lines, amount })
+pub(crate) fn statuses(lines: &[(GivenId, Option<StatusLine>)], places_min: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(lines.len() * STATUS_BYTES);
+    for (given, line) in lines {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        write_key(&mut out, &given.text);
+        out.push(b':');
+        match line {
+            Some(line) => write_status(&mut out, line, places_min),
+            None => out.append(&mut error(&Refused::IncorrectOrder)),
+        }
+    }
+    if out.is_empty() {
+        out.push(b'{');
+    }
+    out.push(b'}');
+    out
 }
 
 /// The id of a refill is a text when it is alone and a number in arrays.
@@ -118,50 +142,35 @@ pub(crate) fn canceled() -> Vec<u8> {
     json(&SUCCESS)
 }
 
-#[derive(Serialize)]
-struct BalanceBody<'a> {
-    balance: String,
-    currency: &'a str,
+/// Statuses and currencies are letters, digits and spaces: there is nothing in them that JSON would have to escape.
+fn write_status(out: &mut Vec<u8>, line: &StatusLine, places_min: usize) {
+    out.extend_from_slice(br#"{"charge":""#);
+    amount(out, line.charge, places_min);
+    out.extend_from_slice(br#"","start_count":""#);
+    signed(out, line.start_count.unwrap_or(0));
+    out.extend_from_slice(br#"","status":""#);
+    out.extend_from_slice(line.status.name().as_bytes());
+    out.extend_from_slice(br#"","remains":""#);
+    number(out, line.remains);
+    out.extend_from_slice(br#"","currency":""#);
+    out.extend_from_slice(line.currency.as_str().as_bytes());
+    out.extend_from_slice(br#""}"#);
+}
+
+/// An id as the name of a member. What was sent for one may be any text.
+fn write_key(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        out.append(&mut json(&text));
+    }
 }
 
 #[derive(Serialize)]
 struct AddedBody {
     order: i64,
-}
-
-#[derive(Serialize)]
-struct StatusBody<'a> {
-    charge: String,
-    start_count: String,
-    status: &'static str,
-    remains: String,
-    currency: &'a str,
-}
-
-impl<'a> StatusBody<'a> {
-    fn of(line: &'a StatusLine, amount: Amount) -> Self {
-        Self {
-            charge: amount(line.charge),
-            start_count: line.start_count.unwrap_or(0).to_string(),
-            status: line.status.name(),
-            remains: line.remains.to_string(),
-            currency: line.currency.as_str(),
-        }
-    }
-}
-
-struct StatusMap<'a> {
-    lines: &'a [(GivenId, Option<StatusLine>)],
-    amount: Amount,
-}
-
-impl Serialize for StatusMap<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.lines.iter().map(|(given, line)| {
-            let known = line.as_ref().map(|line| StatusBody::of(line, self.amount));
-            (&given.text, Entry::from(known.ok_or(&Refused::IncorrectOrder)))
-        }))
-    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! What a call asks for.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{collections::HashSet, str::FromStr};
 
 use interline_domain::{Fields, OrderId, RefillId};
 
@@ -196,7 +196,7 @@ fn named<T: FromStr>(params: &Params, [one, many]: [&str; 2], wanted: &str) -> R
 
 /// The ids in a list divided by commas or white space, each once.
 fn ids<T: FromStr>(name: &str, list: &str) -> Result<Vec<Given<T>>, Refused> {
-    let (mut seen, mut ids) = (BTreeSet::new(), Vec::new());
+    let (mut seen, mut ids) = (HashSet::with_capacity(list.len().min(IDS_MAX)), Vec::new());
     for text in list.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty()) {
         if !seen.insert(text) {
             continue;

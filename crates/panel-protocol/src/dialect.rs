@@ -1,10 +1,7 @@
 //! The dialects of the panel faces: which one a call is answered in, and what differs between them.
 
-use interline_domain::Micros;
-
 use crate::{
-    body::{self, Amount},
-    classic,
+    body, classic,
     refused::{ANSWERED, Refused},
     reply::{Encoded, Reply, ServiceLine},
     seed, streamrise,
@@ -31,10 +28,11 @@ impl Dialect {
         }
     }
 
-    fn amount(self) -> Amount {
+    /// How many places an amount has at least.
+    const fn places_min(self) -> usize {
         match self {
-            Self::Seed | Self::Classic => plain,
-            Self::Streamrise => streamrise::amount,
+            Self::Seed | Self::Classic => 0,
+            Self::Streamrise => streamrise::PLACES_MIN,
         }
     }
 }
@@ -52,13 +50,13 @@ pub enum HttpStatus {
 
 /// Writes an answer.
 pub fn encode(reply: &Reply, dialect: Dialect, http_status: HttpStatus) -> Encoded {
-    let amount = dialect.amount();
+    let places_min = dialect.places_min();
     let body = match reply {
         Reply::Services(list) => list.to_vec(),
-        Reply::Balance(money) => body::balance(money, amount),
+        Reply::Balance(money) => body::balance(money, places_min),
         Reply::Added(order) => body::added(*order),
-        Reply::Status(line) => body::status(line, amount),
-        Reply::StatusMany(lines) => body::statuses(lines, amount),
+        Reply::Status(line) => body::status(line, places_min),
+        Reply::StatusMany(lines) => body::statuses(lines, places_min),
         Reply::Refilled(refill) => body::refilled(*refill),
         Reply::RefilledMany(orders) => body::refills(orders),
         Reply::RefillStatus(status) => body::refill_status(*status),
@@ -97,10 +95,6 @@ fn refuse(refused: &Refused, has_codes: bool) -> Encoded {
         retry_after_s: refused.retry_after_s(),
         body: if bare { Vec::new() } else { body::error(refused) },
     }
-}
-
-fn plain(amount: Micros) -> String {
-    amount.to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interline_domain::{OrderId, OrderStatus, RefillId, RefillStatus};
+use interline_domain::{Micros, OrderId, OrderStatus, RefillId, RefillStatus};
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -9,6 +9,7 @@
 //! | `reply` | what is answered, free of any dialect |
 //! | `dialect` | the dialects that it is written in, and [`encode`] |
 //! | `body` | what they all write alike |
+//! | `numbers` | numbers and amounts in it |
 //! | `seed` | `/api/v2`: `seeds/panel-api-v2.txt` to the letter |
 //! | `classic` | `/api/v2` for those who want it as most panels have it |
 //! | `streamrise` | `/perfectPanel`: `seeds/streamrise-api.txt` |
@@ -22,6 +23,7 @@ mod dialect;
 #[cfg(test)]
 mod examples;
 mod incoming;
+mod numbers;
 mod params;
 mod refused;
 mod reply;

@@ -4,7 +4,10 @@
 use interline_domain::Micros;
 use serde::Serialize;
 
-use crate::{body::json, reply::ServiceLine};
+use crate::{body::json, numbers, reply::ServiceLine};
+
+/// An amount has two places or more, as in every example of the seed.
+pub(crate) const PLACES_MIN: usize = 2;
 
 /// The list of services. What the seed lists comes first and in its order; panel software looks for the rest too
 /// (`protocol.md`, trap 21).
@@ -12,14 +15,11 @@ pub(crate) fn services(lines: &[ServiceLine]) -> Vec<u8> {
     json(&lines.iter().map(ServiceBody::of).collect::<Vec<_>>())
 }
 
-/// An amount with two places or more, as in every example of the seed.
-pub(crate) fn amount(amount: Micros) -> String {
-    let text = amount.to_string();
-    match text.split_once('.').map_or(0, |(_, places)| places.len()) {
-        0 => format!("{text}.00"),
-        1 => format!("{text}0"),
-        _ => text,
-    }
+/// An amount, in writing.
+fn amount(amount: Micros) -> String {
+    let mut out = Vec::new();
+    numbers::amount(&mut out, amount, PLACES_MIN);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 #[derive(Serialize)]

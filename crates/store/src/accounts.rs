@@ -1,6 +1,6 @@
 //! Customers and their API keys.
 
-use interline_domain::{AccountId, Currency, Micros, Timestamp};
+use interline_domain::{AccountId, Currency, Timestamp};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
@@ -105,14 +105,6 @@ impl Store {
     pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
         let rows = q("SELECT * FROM accounts ORDER BY id").all(&*self.db).await?;
         rows.iter().map(read_account).collect()
-    }
-
-    /// What the customer can spend, in its currency.
-    pub async fn wallet(&self, account: &AccountRecord) -> Result<Micros, StoreError> {
-        let name = format!("liabilities:wallet:{}:{}", account.id, account.currency);
-        let row = q("SELECT balance FROM balances WHERE account = $1").bind(name).opt(&*self.db).await?;
-        // A wallet is a liability: what the customer has is the credit side.
-        row.map_or(Ok(Micros::ZERO), |r| Ok(-Micros::new(r.get("balance")?)))
     }
 
     /// Makes an API key. The key itself is returned once and kept nowhere.

@@ -7,7 +7,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use futures_util::{TryStreamExt as _, stream::BoxStream};
 use serde_json::{Value, value::RawValue};
 use sqlx::{
-    AssertSqlSafe, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
+    AssertSqlSafe, Connection as _, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -15,16 +15,25 @@ use sqlx::{
     types::Json,
 };
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    lite::{LiteWriter, Seen, Turn},
+};
 
 /// Connections that read on SQLite; writes have one of their own.
 const READERS_MAX: u32 = 4;
 /// Connections to Postgres.
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
-/// Pages of the file that its writer keeps: 32 MiB, in SQLite's way of saying so.
-const WRITER_CACHE: &str = "-32768";
+/// Connections to Postgres that groups are written on: one, and one more while the other is given back.
+const WRITER_CONNECTIONS_MAX: u32 = 2;
+/// Pages of the file that its writer keeps: 16 MiB, in SQLite's way of saying so.
+const WRITER_CACHE: &str = "-16384";
+/// Pages in the log after which they are folded into the file: 16 MiB, so that a commit seldom waits for that.
+const CHECKPOINT_PAGES: &str = "4000";
 /// Rows that are read before other tasks are let to the thread.
 const ROWS_AT_A_STRETCH: usize = 500;
+/// A connection to Postgres that was idle for so long is asked whether it lives before it is used again.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 /// How long a statement waits for another process's lock on the SQLite file, or for a free connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -74,7 +83,7 @@ pub(crate) enum Db {
     /// SQLite: one connection writes, a few read.
     Sqlite {
         /// The only connection that writes.
-        writer: SqlitePool,
+        writer: LiteWriter,
         /// Connections that read.
         readers: SqlitePool,
         /// The file.
@@ -101,9 +110,18 @@ impl Db {
                 ("synchronous_commit", "on"),
                 ("application_name", "interline"),
                 ("client_min_messages", "warning"),
+                // Our statements are short; compiling one takes longer than running it.
+                ("jit", "off"),
             ]);
-        let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(BUSY_TIMEOUT);
-        Ok(Self::Postgres(pool.connect_with(options).await?))
+        Ok(Self::Postgres(postgres_pool(POSTGRES_CONNECTIONS_MAX).connect_with(options).await?))
+    }
+
+    /// The same database for the writer, on connections of its own runtime. To be called there.
+    pub(crate) fn of_writer(&self) -> Self {
+        let Self::Postgres(pool) = self else { return self.clone() };
+        // A group looks up a few rows by their keys, in tables that may be larger than the planner knows yet.
+        let options = (*pool.connect_options()).clone().options([("enable_seqscan", "off")]);
+        Self::Postgres(postgres_pool(WRITER_CONNECTIONS_MAX).connect_lazy_with(options))
     }
 
     async fn open_sqlite(file: PathBuf) -> Result<Self, StoreError> {
@@ -117,11 +135,20 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             // Money: a commit that was answered survives a power cut.
             .synchronous(SqliteSynchronous::Full);
-        let pool =
-            |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT * 2);
-        let writer = pool(1).connect_with(options.clone().pragma("cache_size", WRITER_CACHE)).await?;
+        let writer = options
+            .clone()
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // What undoes a statement that fails half-way stays in memory too.
+            .pragma("temp_store", "MEMORY");
+        let writer = LiteWriter::open(writer, BUSY_TIMEOUT * 2).await?;
         // A file that is made now needs its log before the readers come.
-        let readers = pool(READERS_MAX).connect_with(options).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(BUSY_TIMEOUT * 2)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
         let db = Self::Sqlite { writer, readers, file };
         db.check_durability().await?;
         Ok(db)
@@ -147,15 +174,7 @@ impl Db {
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(match writer.begin_with("BEGIN IMMEDIATE").await {
-                // SQLite undid a transaction by itself, as it does when its disk is full, and the driver takes it for
-                // open since: only another connection begins another one.
-                Err(sqlx::Error::InvalidSavePointStatement) => {
-                    writer.acquire().await?.close().await?;
-                    writer.begin_with("BEGIN IMMEDIATE").await?
-                }
-                begun => begun?,
-            }),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.turn().await?.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -163,7 +182,7 @@ impl Db {
     /// Begins a transaction that only reads: everything in it is seen as it was at one moment.
     pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Sqlite { readers, .. } => Tx::SqliteSnapshot(readers.begin().await?),
             Self::Postgres(pool) => {
                 Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
@@ -182,10 +201,28 @@ impl Db {
     }
 }
 
+fn postgres_pool(connections_max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(BUSY_TIMEOUT)
+        // A connection that was just used lives; asking it costs as much as a statement.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for >= ASK_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
 /// A transaction; dropped without a commit it is rolled back.
 pub(crate) enum Tx {
-    /// On SQLite.
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// On SQLite, writing.
+    Sqlite(Turn),
+    /// On SQLite, reading.
+    SqliteSnapshot(sqlx::Transaction<'static, Sqlite>),
     /// On Postgres.
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -196,16 +233,23 @@ impl Tx {
         #[cfg(feature = "sabotage")]
         crate::sabotage::slow_commit().await;
         let _: () = match self {
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(turn) => turn.commit().await?,
+            Self::SqliteSnapshot(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
         };
         Ok(())
     }
 
+    /// The SQLite file as it is while this transaction holds its lock.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        if let Self::Sqlite(turn) = self { turn.seen() } else { None }
+    }
+
     /// Gives it up.
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {
         let _: () = match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Sqlite(turn) => turn.rollback().await?,
+            Self::SqliteSnapshot(tx) => tx.rollback().await?,
             Self::Postgres(tx) => tx.rollback().await?,
         };
         Ok(())
@@ -318,9 +362,13 @@ impl Q<'_> {
     pub(crate) async fn run(self, conn: impl Into<Conn<'_>>) -> Result<u64, StoreError> {
         let conn = conn.into();
         Ok(match conn {
-            Conn::Db(Db::Sqlite { writer, .. }) => self.sqlite()?.execute(writer).await?.rows_affected(),
+            Conn::Db(Db::Sqlite { writer, .. }) => {
+                let query = self.sqlite()?;
+                query.execute(writer.turn().await?.connection()?).await?.rows_affected()
+            }
             Conn::Db(Db::Postgres(pool)) => self.postgres()?.execute(pool).await?.rows_affected(),
-            Conn::Tx(Tx::Sqlite(tx)) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
+            Conn::Tx(Tx::Sqlite(turn)) => self.sqlite()?.execute(turn.connection()?).await?.rows_affected(),
+            Conn::Tx(Tx::SqliteSnapshot(tx)) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
             Conn::Tx(Tx::Postgres(tx)) => self.postgres()?.execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -331,7 +379,8 @@ impl Q<'_> {
         Ok(match conn {
             Conn::Db(Db::Sqlite { readers, .. }) => lite(gather(self.sqlite()?.fetch(readers)).await?),
             Conn::Db(Db::Postgres(pool)) => pg(gather(self.postgres()?.fetch(pool)).await?),
-            Conn::Tx(Tx::Sqlite(tx)) => lite(gather(self.sqlite()?.fetch(&mut **tx)).await?),
+            Conn::Tx(Tx::Sqlite(turn)) => lite(gather(self.sqlite()?.fetch(turn.connection()?)).await?),
+            Conn::Tx(Tx::SqliteSnapshot(tx)) => lite(gather(self.sqlite()?.fetch(&mut **tx)).await?),
             Conn::Tx(Tx::Postgres(tx)) => pg(gather(self.postgres()?.fetch(&mut **tx)).await?),
         })
     }
@@ -339,7 +388,10 @@ impl Q<'_> {
     /// Every row that a statement which writes returns.
     pub(crate) async fn all_writing(self, db: &Db) -> Result<Vec<Row>, StoreError> {
         Ok(match db {
-            Db::Sqlite { writer, .. } => lite(self.sqlite()?.fetch_all(writer).await?),
+            Db::Sqlite { writer, .. } => {
+                let query = self.sqlite()?;
+                lite(query.fetch_all(writer.turn().await?.connection()?).await?)
+            }
             Db::Postgres(pool) => pg(self.postgres()?.fetch_all(pool).await?),
         })
     }

@@ -15,7 +15,10 @@ mod error;
 mod gauges;
 mod import;
 mod journal;
+mod kept;
+mod lite;
 mod load;
+mod memory;
 mod meters;
 mod needs;
 mod queue;
@@ -32,6 +35,7 @@ mod staging;
 mod suite;
 mod tables;
 mod verify;
+mod warm;
 mod work;
 mod workers;
 mod writer;
@@ -52,6 +56,8 @@ pub use gauges::{Due, OpenCases, Queued};
 pub use import::{Import, Imported};
 use interline_domain::Timestamp;
 pub use journal::{BalanceLine, JournalEntry, JournalLine, StatementLine, StatementOf};
+use memory::Memory;
+pub use memory::StatusView;
 pub use meters::CacheMeter;
 use moka::sync::Cache;
 pub use needs::{Booked, Move, Needs, UpstreamBooks};
@@ -68,13 +74,16 @@ const KEYS_CACHED_MAX: u64 = 10_000;
 /// A key read just before a change and remembered just after it is forgotten after this at the latest.
 const KEYS_CACHED_FOR: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// The store: one database, one writer, the secrets' key and the keys in memory.
+/// The store: one database, one writer, the secrets' key and what is in memory.
 pub struct Store {
     db: Arc<Db>,
     writer: Writer,
     master_key: MasterKey,
     key_cache: Cache<String, Option<KeyRecord>>,
     keys_counted: CacheMeter,
+    memory: Arc<Memory>,
+    statuses_counted: CacheMeter,
+    wallets_counted: CacheMeter,
 }
 
 impl Store {
@@ -82,13 +91,17 @@ impl Store {
     pub async fn open(url: &str, master_key: MasterKey, now: Timestamp) -> Result<Self, StoreError> {
         let db = Arc::new(Db::open(url).await?);
         schema::migrate(&db).await?;
-        let (writer, _ends_with_its_last_handle) = Writer::start(Arc::clone(&db));
+        let memory = Arc::new(Memory::new());
+        let writer = Writer::start(Arc::clone(&db), Arc::clone(&memory))?;
         let store = Self {
             db,
             writer,
             master_key,
             key_cache: Cache::builder().max_capacity(KEYS_CACHED_MAX).time_to_live(KEYS_CACHED_FOR).build(),
             keys_counted: CacheMeter::new("key"),
+            memory,
+            statuses_counted: CacheMeter::new("status"),
+            wallets_counted: CacheMeter::new("balance"),
         };
         store.check_master_key(now).await?;
         Ok(store)

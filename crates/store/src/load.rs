@@ -1,11 +1,11 @@
 //! Loading and locking what a group needs, in the one order that all writers keep: orders and attempts by id, then
 //! balances by name. Two nodes on one Postgres then never wait for each other in a circle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use interline_domain::{AccountId, AttemptId, Micros, OrderId, Timestamp, UpstreamId};
 use interline_ledger::{Account, LedgerAccount};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     batch::Batch,
@@ -40,9 +40,9 @@ impl Work {
         }
         let named: Vec<AttemptId> = needs.attempts.iter().copied().collect();
         orders.extend(self.orders_of(tx, &named).await?);
-        self.load_orders(tx, &orders).await?;
+        orders.retain(|id| !self.orders.contains_key(id));
+        self.load_orders(tx, &orders, &needs.upstream_orders).await?;
         self.load_booked(tx, &needs.keys).await?;
-        self.load_upstream_orders(tx, &needs.upstream_orders).await?;
         for upstream in needs.upstreams.keys() {
             let mut books = load_upstream(tx, upstream).await?;
             self.load_upstream_cases(tx, upstream).await?;
@@ -50,40 +50,69 @@ impl Work {
             books.shortfall_asked = self.cases.values().any(about);
             // Claims are settled by a reading, so their attempts are worked on too.
             let claimed = self.orders_of(tx, &books.claims).await?;
-            self.load_orders(tx, &claimed).await?;
+            self.load_orders(tx, &claimed, &BTreeSet::new()).await?;
             self.upstreams.insert(upstream.clone(), books);
         }
         self.load_recent(tx, &needs.recent).await
     }
 
-    async fn load_orders(&mut self, tx: &mut Tx, orders: &BTreeSet<OrderId>) -> Result<(), StoreError> {
-        if orders.is_empty() {
-            return Ok(());
+    /// Orders with their attempts, refills and open cases, and who holds these orders of upstreams.
+    async fn load_orders(
+        &mut self,
+        tx: &mut Tx,
+        orders: &BTreeSet<OrderId>,
+        held: &BTreeSet<(UpstreamId, String)>,
+    ) -> Result<(), StoreError> {
+        let (ids, mut batch) = (json!(orders), Batch::default());
+        if !orders.is_empty() {
+            for text in [
+                "SELECT * FROM orders WHERE id IN {ids} ORDER BY id {lock}",
+                "SELECT * FROM attempts WHERE order_id IN {ids} ORDER BY id {lock}",
+                // Most orders have neither.
+                "SELECT order_id FROM refills WHERE order_id IN {ids}
+                 UNION SELECT order_id FROM cases WHERE resolved_at IS NULL AND order_id IN {ids}",
+            ] {
+                batch.add(q(text).bind(ids.clone()));
+            }
         }
-        let ids = json!(orders);
-        let mut batch = Batch::default();
-        for text in [
-            "SELECT * FROM orders WHERE id IN {ids} ORDER BY id {lock}",
-            "SELECT * FROM attempts WHERE order_id IN {ids} ORDER BY id {lock}",
-            "SELECT * FROM refills WHERE order_id IN {ids} ORDER BY id {lock}",
-            "SELECT * FROM cases WHERE resolved_at IS NULL AND order_id IN {ids} ORDER BY id",
-        ] {
-            batch.add(q(text).bind(ids.clone()));
+        let mut ids_of: BTreeMap<&UpstreamId, Vec<&str>> = BTreeMap::new();
+        for (upstream, order) in held {
+            ids_of.entry(upstream).or_default().push(order);
+        }
+        for (upstream, orders) in &ids_of {
+            let text =
+                "SELECT id, upstream, upstream_order FROM attempts WHERE upstream = $2 AND upstream_order IN {texts}";
+            batch.add(q(text).bind(json!(orders)).bind(upstream.as_str()));
         }
         let mut found = batch.run(tx).await?.into_iter();
-        for row in found.next().into_iter().flatten() {
-            let order = OrderRow::read(&row)?;
-            self.orders.insert(order.id, order);
+        if !orders.is_empty() {
+            for row in found.next().into_iter().flatten() {
+                let order = OrderRow::read(&row)?;
+                self.orders.insert(order.id, order);
+            }
+            for row in found.next().into_iter().flatten() {
+                let attempt = AttemptRow::read(&row)?;
+                self.attempts.insert(attempt.id, attempt);
+            }
+            if found.next().is_some_and(|rows| !rows.is_empty()) {
+                self.load_refills_and_cases(tx, &ids).await?;
+            }
         }
-        for row in found.next().into_iter().flatten() {
-            let attempt = AttemptRow::read(&row)?;
-            self.attempts.insert(attempt.id, attempt);
+        for row in found.flatten() {
+            let order = (row.parse("upstream")?, row.get("upstream_order")?);
+            self.upstream_orders.insert(order, AttemptId(row.get("id")?));
         }
-        for row in found.next().into_iter().flatten() {
+        Ok(())
+    }
+
+    async fn load_refills_and_cases(&mut self, tx: &mut Tx, orders: &Value) -> Result<(), StoreError> {
+        let text = "SELECT * FROM refills WHERE order_id IN {ids} ORDER BY id {lock}";
+        for row in q(text).bind(orders.clone()).all(&mut *tx).await? {
             let refill = RefillRow::read(&row)?;
             self.refills.insert(refill.id, refill);
         }
-        for row in found.next().into_iter().flatten() {
+        let text = "SELECT * FROM cases WHERE resolved_at IS NULL AND order_id IN {ids} ORDER BY id";
+        for row in q(text).bind(orders.clone()).all(&mut *tx).await? {
             let case = CaseRow::read(&row)?;
             self.cases.insert(case.id, case);
         }
@@ -123,23 +152,6 @@ impl Work {
         Ok(())
     }
 
-    async fn load_upstream_orders(
-        &mut self,
-        tx: &mut Tx,
-        orders: &BTreeSet<(UpstreamId, String)>,
-    ) -> Result<(), StoreError> {
-        if orders.is_empty() {
-            return Ok(());
-        }
-        let text = "SELECT a.id, a.upstream, a.upstream_order FROM {list} AS given JOIN attempts a
-                    ON a.upstream = given.value ->> 0 AND a.upstream_order = given.value ->> 1";
-        for row in q(text).bind(json!(orders)).all(tx).await? {
-            let found = (row.parse("upstream")?, row.get("upstream_order")?);
-            self.upstream_orders.insert(found, AttemptId(row.get("id")?));
-        }
-        Ok(())
-    }
-
     async fn load_recent(&mut self, tx: &mut Tx, recent: &BTreeSet<(AccountId, String)>) -> Result<(), StoreError> {
         for (account, fingerprint) in recent {
             let text = "SELECT order_id, until FROM recent_orders WHERE account = $1 AND fingerprint = $2 {lock}";
@@ -161,7 +173,11 @@ impl Work {
         if stored.is_empty() {
             return Ok(());
         }
-        let names: BTreeSet<String> = stored.iter().map(ToString::to_string).collect();
+        let names: BTreeSet<String> =
+            stored.iter().map(ToString::to_string).filter(|name| !self.balances.contains_key(name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
         self.read_balances(tx, &names).await?;
         let missing: Vec<BalanceRow> =
             stored.into_iter().filter(|a| !self.balances.contains_key(&a.to_string())).map(new_balance).collect();

@@ -22,8 +22,16 @@ impl CacheMeter {
 
     /// Counts one question.
     pub fn count(&self, found: bool) {
-        let counter = if found { &self.hit } else { &self.miss };
-        counter.increment(1);
+        self.count_many(usize::from(found), usize::from(!found));
+    }
+
+    /// Counts the questions of one call.
+    pub(crate) fn count_many(&self, found: usize, not_found: usize) {
+        for (counter, questions) in [(&self.hit, found), (&self.miss, not_found)] {
+            if questions > 0 {
+                counter.increment(u64::try_from(questions).unwrap_or(u64::MAX));
+            }
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn migrate(db: &Db) -> Result<(), StoreError> {
     });
     let migrator = Migrator::with_migrations(texts.into());
     let done = match db {
-        Db::Sqlite { writer, .. } => migrator.run(writer).await,
+        Db::Sqlite { writer, .. } => migrator.run(writer.turn().await?.connection()?).await,
         Db::Postgres(pool) => migrator.run(pool).await,
     };
     match done {

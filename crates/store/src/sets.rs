@@ -55,7 +55,7 @@ impl Table {
             return Ok(());
         }
         let engine = match tx {
-            Tx::Sqlite(_) => Engine::Sqlite,
+            Tx::Sqlite(_) | Tx::SqliteSnapshot(_) => Engine::Sqlite,
             Tx::Postgres(_) => Engine::Postgres,
         };
         let json = to_raw_value(rows).map_err(|e| StoreError::corrupt(self.name, &e.to_string()))?;

@@ -6,6 +6,7 @@ mod attempts;
 mod background;
 mod gauges;
 mod invariants;
+mod memory;
 mod operations;
 mod patience;
 mod processes;

@@ -34,7 +34,8 @@ pub struct UpstreamExposure {
 }
 
 impl Store {
-    /// Takes the lock that lets only one `serve` run on a SQLite file. Postgres nodes share by leases and need none.
+    /// Takes the lock that lets only one `serve` run on a SQLite file, which may then answer from memory. Postgres nodes share
+    /// by leases and need none.
     pub fn lock_for_serving(&self) -> Result<BootLock, StoreError> {
         let Db::Sqlite { file, .. } = &*self.db else { return Ok(BootLock { _file: None }) };
         let mut name = file.clone().into_os_string();
@@ -43,7 +44,10 @@ impl Store {
             |error: std::io::Error| StoreError::File(format!("{}: {error}", std::path::Path::new(&name).display()));
         let lock = File::options().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(BootLock { _file: Some(lock) }),
+            Ok(()) => {
+                self.memory.serve_alone();
+                Ok(BootLock { _file: Some(lock) })
+            }
             Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
         }

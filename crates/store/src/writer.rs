@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -20,11 +21,13 @@ use crate::{
     batch::Batch,
     db::{Db, Tx, q},
     error::StoreError,
+    memory::{Changes, Memory},
     meters::WriterMeters,
     needs::Needs,
     queue::{BACKGROUND_MAX, CUSTOMERS_MAX, Item, PATIENCE, Pulse, Ticket, Waiting},
     rows::DueKind,
     tables,
+    warm::Warm,
     work::{IdBlock, Ids, Work, Writes},
 };
 
@@ -101,7 +104,9 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer of this process. It ends when the last handle is dropped and its queues are empty.
-    pub(crate) fn start(db: Arc<Db>) -> (Self, tokio::task::JoinHandle<()>) {
+    ///
+    /// It has a thread to itself: everybody waits for it, so it does not wait behind the tasks of others.
+    pub(crate) fn start(db: Arc<Db>, memory: Arc<Memory>) -> Result<Self, StoreError> {
         let (customers, customer_lane) = mpsc::channel(CUSTOMERS_MAX);
         let (background, background_lane) = mpsc::channel(BACKGROUND_MAX);
         let pulse = Pulse::new();
@@ -109,21 +114,27 @@ impl Writer {
         let lose = Arc::<std::sync::atomic::AtomicU8>::default();
         let task = Loop {
             db,
+            warm: Warm::default(),
+            memory,
             ids: Ids::default(),
             meters: WriterMeters::new(),
             pulse: pulse.clone(),
             #[cfg(test)]
             lose: Arc::clone(&lose),
         };
-        let handle = tokio::spawn(task.run(customer_lane, background_lane));
-        let writer = Self {
+        let failed = |error: std::io::Error| StoreError::File(format!("the writer's thread: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let thread = std::thread::Builder::new().name("writer".to_owned());
+        let started = thread.spawn(move || runtime.block_on(task.run(customer_lane, background_lane)));
+        // Nobody waits for its end: what it was handed is answered before.
+        drop(started.map_err(failed)?);
+        Ok(Self {
             customers,
             background,
             pulse,
             #[cfg(test)]
             lose,
-        };
-        (writer, handle)
+        })
     }
 
     /// How many operations wait for the writer, by lane.
@@ -164,6 +175,8 @@ impl Writer {
 
 struct Loop {
     db: Arc<Db>,
+    warm: Warm,
+    memory: Arc<Memory>,
     ids: Ids,
     meters: WriterMeters,
     pulse: Pulse,
@@ -180,12 +193,21 @@ pub(crate) const LOSE_BEFORE: u8 = 2;
 
 type Group = Vec<Box<dyn Waiting>>;
 
+/// A group whose statements were run and whose commit has not begun.
+struct Prepared {
+    tx: Tx,
+    witness: Option<Witness>,
+    changes: Changes,
+    warm: Warm,
+}
+
 impl Loop {
     async fn run(
         mut self,
         mut customers: mpsc::Receiver<Box<dyn Waiting>>,
         mut background: mpsc::Receiver<Box<dyn Waiting>>,
     ) {
+        self.db = Arc::new(self.db.of_writer());
         loop {
             let first = tokio::select! {
                 biased;
@@ -244,20 +266,29 @@ impl Loop {
     }
 
     async fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
-        let Some((tx, witness)) = self.ready(group).await? else { return Ok(()) };
+        let Some(Prepared { tx, witness, changes, warm }) = self.ready(group).await? else { return Ok(()) };
         let began = Instant::now();
         let committed = tokio::time::timeout(GROUP_TIMEOUT, self.acknowledged(tx)).await;
         self.meters.committed(group.len(), began.elapsed());
-        match committed {
+        let outcome = match committed {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => self.read_back(witness, error).await,
             Err(_) => self.read_back(witness, StoreError::Busy).await,
+        };
+        // Before anybody is answered: whoever was told of a change finds it in memory too.
+        match &outcome {
+            Ok(()) => {
+                self.warm = warm;
+                self.memory.committed(changes);
+            }
+            Err(_) => self.memory.doubts(),
         }
+        outcome
     }
 
     /// Everything of a group but its commit, without what was taken back; `None` if that is all of it. From here on nothing
     /// of it can be taken back any more.
-    async fn ready(&mut self, group: &mut Group) -> Result<Option<(Tx, Option<Witness>)>, StoreError> {
+    async fn ready(&mut self, group: &mut Group) -> Result<Option<Prepared>, StoreError> {
         loop {
             // Whatever was tried before, nothing of it was kept.
             group.iter().for_each(|item| item.ticket().reopens());
@@ -271,12 +302,12 @@ impl Loop {
             set_aside.await.map_err(|_| StoreError::Busy)??;
             let began = Instant::now();
             let prepared = tokio::time::timeout(GROUP_TIMEOUT, self.prepare(group, &needs));
-            let (tx, witness) = prepared.await.map_err(|_| StoreError::Busy)??;
+            let prepared = prepared.await.map_err(|_| StoreError::Busy)??;
             self.meters.prepare.record(began.elapsed());
             if group.iter().all(|item| item.ticket().commits()) {
-                return Ok(Some((tx, witness)));
+                return Ok(Some(prepared));
             }
-            tokio::time::timeout(GROUP_TIMEOUT, tx.rollback()).await.map_err(|_| StoreError::Busy)??;
+            tokio::time::timeout(GROUP_TIMEOUT, prepared.tx.rollback()).await.map_err(|_| StoreError::Busy)??;
         }
     }
 
@@ -297,9 +328,11 @@ impl Loop {
     }
 
     /// Everything of a group but its commit.
-    async fn prepare(&mut self, group: &mut Group, needs: &Needs) -> Result<(Tx, Option<Witness>), StoreError> {
+    async fn prepare(&mut self, group: &mut Group, needs: &Needs) -> Result<Prepared, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut work = Work { ids: self.ids.clone(), ..Work::default() };
+        let mut warm = mem::take(&mut self.warm).under(tx.seen());
+        warm.give(&needs.orders, &mut work);
         work.load(&mut tx, needs).await?;
         let mut accounts = BTreeSet::new();
         for item in group.iter() {
@@ -321,7 +354,9 @@ impl Loop {
             StoreError::Refused("an operation broke a rule of the books; nothing of it was kept".to_owned())
         })?;
         work.store(&mut tx).await?;
-        Ok((tx, Witness::of(&work.writes)))
+        let (witness, changes) = (Witness::of(&work.writes), self.memory.look(&work));
+        warm.take(work);
+        Ok(Prepared { tx, witness, changes, warm })
     }
 
     /// A commit without an acknowledgement may have happened. One row of it tells about all of it.
@@ -425,18 +460,19 @@ impl Work {
         tables::CASES.add(tx, &mut batch, &cases)?;
         let due: Vec<_> = w.due.values().collect();
         tables::DUE.add(tx, &mut batch, &due)?;
-        for kind in DueKind::ALL {
-            let subjects: Vec<&str> = w.not_due.iter().filter(|d| d.0 == kind.name()).map(|d| d.1.as_str()).collect();
-            if !subjects.is_empty() {
-                let text = "DELETE FROM due WHERE kind = $2 AND subject IN {texts}";
-                batch.add(q(text).bind(json!(subjects)).bind(kind.name()));
-            }
-        }
         tables::RECENT_ORDERS_NEW.add(tx, &mut batch, &w.recent_new)?;
         tables::RECENT_ORDERS.add(tx, &mut batch, &w.recent_again)?;
         tables::READINGS.add(tx, &mut batch, &w.readings)?;
         let states: Vec<_> = w.upstream_state.values().collect();
         tables::UPSTREAM_STATE.add(tx, &mut batch, &states)?;
-        batch.run(tx).await.map(drop)
+        batch.write(&mut *tx).await?;
+        for kind in DueKind::ALL {
+            let subjects: Vec<&str> = w.not_due.iter().filter(|d| d.0 == kind.name()).map(|d| d.1.as_str()).collect();
+            if !subjects.is_empty() {
+                let text = "DELETE FROM due WHERE kind = $2 AND subject IN {texts}";
+                q(text).bind(json!(subjects)).bind(kind.name()).run(&mut *tx).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -22,7 +22,7 @@ impl Panel {
         &self,
         account: &AccountRecord,
         dialect: Dialect,
-        command: &Command,
+        command: Command,
         trace: Option<&Traceparent>,
     ) -> Result<Reply, Refused> {
         let id = &account.id;
@@ -30,32 +30,37 @@ impl Panel {
             Command::Services => Reply::Services(self.price_list(account, dialect)),
             Command::Balance => Reply::Balance(self.gateway.balance(account).await.map_err(later)?),
             Command::Add { service, fields } => {
-                let placed = self.gateway.place(account, service, fields, style(dialect), trace).await;
+                let placed = self.gateway.place(account, &service, &fields, style(dialect), trace).await;
                 Reply::Added(placed.map_err(not_placed)?)
             }
             Command::Status(given) => {
-                let lines = self.statuses(id, std::slice::from_ref(given)).await?;
-                Reply::Status(only(lines).ok_or(Refused::IncorrectOrder)?)
+                let line = self.statuses(id, &[given.id]).await?.pop().flatten();
+                Reply::Status(line.ok_or(Refused::IncorrectOrder)?)
             }
-            Command::StatusMany(given) => Reply::StatusMany(self.statuses(id, given).await?),
-            Command::Refill(given) => Reply::Refilled(self.refill(id, given).await?),
+            Command::StatusMany(given) => {
+                let ids: Vec<Option<OrderId>> = given.iter().map(|one| one.id).collect();
+                Reply::StatusMany(given.into_iter().zip(self.statuses(id, &ids).await?).collect())
+            }
+            Command::Refill(given) => Reply::Refilled(self.refill(id, &given).await?),
             Command::RefillMany(given) => {
                 let mut answers = Vec::with_capacity(given.len());
                 for one in given {
-                    answers.push((one.clone(), self.refill(id, one).await));
+                    let outcome = self.refill(id, &one).await;
+                    answers.push((one, outcome));
                 }
                 Reply::RefilledMany(answers)
             }
             Command::RefillStatus(given) => {
-                let found = self.refill_statuses(id, std::slice::from_ref(given)).await?;
+                let found = self.refill_statuses(id, vec![given]).await?;
                 Reply::RefillStatus(only(found).ok_or(Refused::NoRefill)?)
             }
             Command::RefillStatusMany(given) => Reply::RefillStatusMany(self.refill_statuses(id, given).await?),
-            Command::Cancel(given) => self.cancel(id, given).await.map(|()| Reply::Canceled)?,
+            Command::Cancel(given) => self.cancel(id, &given).await.map(|()| Reply::Canceled)?,
             Command::CancelMany(given) => {
                 let mut answers = Vec::with_capacity(given.len());
                 for one in given {
-                    answers.push((one.clone(), self.cancel(id, one).await));
+                    let outcome = self.cancel(id, &one).await;
+                    answers.push((one, outcome));
                 }
                 Reply::CanceledMany(answers)
             }
@@ -77,15 +82,14 @@ impl Panel {
         list
     }
 
+    /// How these orders stand, in the order of the question.
     async fn statuses(
         &self,
         account: &AccountId,
-        given: &[GivenId],
-    ) -> Result<Vec<(GivenId, Option<StatusLine>)>, Refused> {
-        let ids: Vec<OrderId> = given.iter().filter_map(|one| one.id).collect();
-        let found = self.gateway.statuses(account, &ids).await.map_err(later)?;
-        let line = |one: &GivenId| one.id.and_then(|id| found.get(&id)).map(status_line);
-        Ok(given.iter().map(|one| (one.clone(), line(one))).collect())
+        orders: &[Option<OrderId>],
+    ) -> Result<Vec<Option<StatusLine>>, Refused> {
+        let found = self.gateway.statuses(account, orders).await.map_err(later)?;
+        Ok(found.into_iter().map(|view| view.map(status_line)).collect())
     }
 
     async fn refill(&self, account: &AccountId, given: &GivenId) -> Result<RefillId, Refused> {
@@ -100,12 +104,15 @@ impl Panel {
     async fn refill_statuses(
         &self,
         account: &AccountId,
-        given: &[GivenRefill],
+        given: Vec<GivenRefill>,
     ) -> Result<Vec<(GivenRefill, Option<RefillStatus>)>, Refused> {
         let ids: Vec<RefillId> = given.iter().filter_map(|one| one.id).collect();
         let found = self.gateway.refill_statuses(account, &ids).await.map_err(later)?;
-        let status = |one: &GivenRefill| one.id.and_then(|id| found.get(&id).copied());
-        Ok(given.iter().map(|one| (one.clone(), status(one))).collect())
+        let with_status = |one: GivenRefill| {
+            let status = one.id.and_then(|id| found.get(&id).copied());
+            (one, status)
+        };
+        Ok(given.into_iter().map(with_status).collect())
     }
 
     async fn cancel(&self, account: &AccountId, given: &GivenId) -> Result<(), Refused> {
@@ -159,7 +166,7 @@ fn service_line(priced: Priced<'_>) -> ServiceLine {
     }
 }
 
-fn status_line(view: &StatusView) -> StatusLine {
+fn status_line(view: StatusView) -> StatusLine {
     StatusLine {
         charge: view.charge,
         start_count: view.start_count,

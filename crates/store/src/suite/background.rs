@@ -49,7 +49,7 @@ async fn a_new_list_marks_what_is_gone() {
 #[tokio::test]
 async fn what_is_taken_is_left_alone_until_its_lease_ends() {
     on_both(async |site: &Site| {
-        let store = site.open().await;
+        let store = site.stocked().await;
         let elsewhere = DueRow { upstream: upstream_id("beta"), ..due("4", 100) };
         let otherwise = DueRow { kind: DueKind::Cancel, ..due("1", 100) };
         store.add_due(&[due("1", 100), due("2", 200), due("3", 300), elsewhere, otherwise]).await.unwrap();
@@ -72,7 +72,7 @@ async fn what_is_taken_is_left_alone_until_its_lease_ends() {
 #[tokio::test]
 async fn what_is_put_off_comes_back_at_its_time() {
     on_both(async |site: &Site| {
-        let store = site.open().await;
+        let store = site.stocked().await;
         store.add_due(&[due("1", 100)]).await.unwrap();
         assert_eq!(take(&store, 100, 9_000, 10).await, ["1"]);
         store.reschedule(DueKind::Status, "1", at(500), 60).await.unwrap();

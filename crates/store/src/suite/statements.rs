@@ -53,7 +53,7 @@ fn the_scan_sees_the_statements() {
 async fn prepare(db: &Db, text: &str) -> Result<(), sqlx::Error> {
     let text = AssertSqlSafe(text.to_owned()).into_sql_str();
     match db {
-        Db::Sqlite { writer, .. } => writer.prepare(text).await.map(drop),
+        Db::Sqlite { readers, .. } => readers.prepare(text).await.map(drop),
         Db::Postgres(pool) => pool.prepare(text).await.map(drop),
     }
 }
