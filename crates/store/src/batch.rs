@@ -9,7 +9,8 @@ use futures_util::TryStreamExt as _;
 use sqlx::{Either, Executor as _};
 
 use crate::{
-    db::{Arg, Engine, Q, Row, Tx},
+    arg::Arg,
+    db::{Engine, Q, Row, Tx},
     error::StoreError,
 };
 

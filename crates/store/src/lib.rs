@@ -6,6 +6,7 @@
 
 mod accounts;
 mod apply;
+mod arg;
 mod batch;
 mod catalogue;
 mod checkup;

@@ -12,6 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(test)]
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
 use interline_ledger::LedgerAccount;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -187,6 +190,9 @@ struct Loop {
 /// The next commit happens, and its acknowledgement is lost.
 #[cfg(test)]
 pub(crate) const LOSE_AFTER: u8 = 1;
+/// The next group waits for a second member.
+#[cfg(test)]
+pub(crate) const GATHER_TWO: u8 = 3;
 /// The next commit does not happen, and nobody is told.
 #[cfg(test)]
 pub(crate) const LOSE_BEFORE: u8 = 2;
@@ -225,6 +231,10 @@ impl Loop {
                 && let Ok(next) = customers.try_recv()
             {
                 group.push(next);
+            }
+            #[cfg(test)]
+            if self.lose.compare_exchange(GATHER_TWO, 0, AcqRel, Acquire).is_ok() {
+                group.extend(customers.recv().await);
             }
             self.pulse.beats();
             self.write(group).await;

@@ -13,6 +13,7 @@ use crate::{
     Engine, Lane, Store, StoreError,
     db::{Tx, q},
     queue::PATIENCE,
+    writer::GATHER_TWO,
 };
 
 /// What a busy machine adds to a wait.
@@ -38,6 +39,7 @@ async fn what_was_given_up_is_not_done_later() {
         let held = hold(&other).await;
 
         let decided = Arc::new(AtomicU32::new(0));
+        writer.lose.store(GATHER_TWO, Ordering::Relaxed);
         let (of_verdict, verdict) = (writer.clone(), deposit("10", "verdict").counted_in(&decided));
         let verdict = tokio::spawn(async move { of_verdict.run(Lane::Urgent, verdict).await });
         let begun = Instant::now();
