@@ -42,7 +42,7 @@ fn connection(gateway: &Gateway, sent: &str) -> Result<TcpStream> {
 #[test]
 fn a_stop_parks_what_takes_longer_than_it_may() -> Result<()> {
     on_both(|engine| {
-        let drain = Duration::from_millis(2_000);
+        let drain = Duration::from_secs(2);
         let alpha = UpstreamSetup::new("alpha", "0.90").timeout_ms(HANGS_MS).line("concurrency = 64");
         let setup = Setup::of([alpha])
             .setting("PANEL__DISPATCH_WAIT_MS", "100")

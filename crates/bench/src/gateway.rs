@@ -105,7 +105,7 @@ impl Gateway {
         let funds = FUNDS.to_string();
         gateway.done(&["upstream", "topup", UPSTREAM, &funds, "--reference", "start"])?;
         gateway.done(&["account", "deposit", ACCOUNT, &funds, "--reference", "start"])?;
-        gateway.key = gateway.done(&["key", "create", ACCOUNT])?.trim().to_owned();
+        gateway.done(&["key", "create", ACCOUNT])?.trim().clone_into(&mut gateway.key);
         gateway.done(&["upstream", "sync"])?;
         Ok(gateway)
     }

@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Result;
@@ -51,7 +50,7 @@ pub(crate) async fn serve() -> Result<()> {
 impl Upstream {
     fn new() -> Result<Self> {
         // Another start must not give an id again.
-        let first = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() * 1_000_000;
+        let first = u64::try_from(jiff::Timestamp::now().as_second())? * 1_000_000;
         Ok(Self { first, orders: AtomicU64::new(0), services: services() })
     }
 

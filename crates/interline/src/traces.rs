@@ -76,8 +76,8 @@ pub(crate) fn url(base: &str) -> Result<Option<Url>, &'static str> {
     }
     let mut url = Url::parse(base).map_err(|_| ALLOWED)?;
     let secretless = url.username().is_empty() && url.password().is_none();
-    let bare = url.query().is_none() && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || !secretless || !bare {
+    let unadorned = url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !secretless || !unadorned {
         return Err(ALLOWED);
     }
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));

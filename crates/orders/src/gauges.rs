@@ -90,7 +90,9 @@ impl Gateway {
     }
 
     async fn show_cases(&self, shown: &mut Cases) -> Result<(), StoreError> {
-        shown.values_mut().for_each(|kind| *kind = (0, Micros::ZERO));
+        for kind in shown.values_mut() {
+            *kind = (0, Micros::ZERO);
+        }
         for open in self.store.open_cases().await? {
             shown.insert((open.kind, open.currency), (open.count, open.amount));
         }

@@ -241,6 +241,14 @@ impl Tx {
         Ok(())
     }
 
+    /// Which database it is on.
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) | Self::SqliteSnapshot(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     /// The SQLite file as it is while this transaction holds its lock.
     pub(crate) fn seen(&self) -> Option<Seen> {
         if let Self::Sqlite(turn) = self { turn.seen() } else { None }

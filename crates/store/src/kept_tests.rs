@@ -22,6 +22,7 @@ struct World {
 }
 
 /// What somebody is in the middle of.
+#[derive(Clone, Copy)]
 enum Actor {
     /// Looked, or has read too; what was told when it began.
     Reader { floor: u64, mark: Mark, read: Option<u64> },

@@ -13,6 +13,7 @@ use crate::{
     error::StoreError,
     needs::{Booked, Move, Needs, UpstreamBooks},
     rows::{AttemptRow, BalanceRow, CaseRow, OrderRow, RefillRow, time, time_opt},
+    sets::held_sql,
     tables,
     work::Work,
 };
@@ -80,8 +81,7 @@ impl Work {
             ids_of.entry(upstream).or_default().push(order);
         }
         for (upstream, orders) in &ids_of {
-            let text =
-                "SELECT id, upstream, upstream_order FROM attempts WHERE upstream = $2 AND upstream_order IN {texts}";
+            let text = held_sql(tx.engine());
             batch.add(q(text).bind(json!(orders)).bind(upstream.as_str()));
         }
         let mut found = batch.run(tx).await?.into_iter();

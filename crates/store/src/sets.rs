@@ -54,10 +54,7 @@ impl Table {
         if rows.is_empty() {
             return Ok(());
         }
-        let engine = match tx {
-            Tx::Sqlite(_) | Tx::SqliteSnapshot(_) => Engine::Sqlite,
-            Tx::Postgres(_) => Engine::Postgres,
-        };
+        let engine = tx.engine();
         let json = to_raw_value(rows).map_err(|e| StoreError::corrupt(self.name, &e.to_string()))?;
         batch.add(q(&self.sql(engine)).bind(json));
         Ok(())
@@ -96,6 +93,22 @@ fn postgres_type(kind: Kind) -> &'static str {
         Kind::Text => "TEXT",
         Kind::Bool => "BOOLEAN",
         Kind::Json => "JSONB",
+    }
+}
+
+/// The statement that looks up who holds the orders of the JSON array `$1` at upstream `$2`.
+pub(crate) const fn held_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "SELECT id, upstream, upstream_order FROM attempts
+             WHERE upstream = $2 AND upstream_order IN (SELECT value FROM json_each($1))"
+        }
+        // One by one: for a list the planner may go through everything that the upstream was ever sent.
+        Engine::Postgres => {
+            "SELECT a.id, a.upstream, a.upstream_order FROM jsonb_array_elements_text($1) AS given(id) CROSS JOIN LATERAL
+             (SELECT id, upstream, upstream_order FROM attempts
+              WHERE upstream = $2 AND upstream_order = given.id LIMIT 1) a"
+        }
     }
 }
 

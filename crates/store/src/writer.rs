@@ -262,7 +262,9 @@ impl Loop {
                 Ok(()) => {
                     self.pulse.beats();
                     let operations = group.len();
-                    group.into_iter().for_each(|item| item.answer(Ok(()), operations));
+                    for item in group {
+                        item.answer(Ok(()), operations);
+                    }
                 }
                 Err(error) if group.len() == 1 || error.is_away() || error.is_locked() => fail(group, error),
                 Err(error) => {
@@ -301,13 +303,17 @@ impl Loop {
     async fn ready(&mut self, group: &mut Group) -> Result<Option<Prepared>, StoreError> {
         loop {
             // Whatever was tried before, nothing of it was kept.
-            group.iter().for_each(|item| item.ticket().reopens());
+            for item in group.iter() {
+                item.ticket().reopens();
+            }
             group.retain(|item| !item.ticket().is_withdrawn());
             if group.is_empty() {
                 return Ok(None);
             }
             let mut needs = Needs::default();
-            group.iter().for_each(|item| item.needs(&mut needs));
+            for item in group.iter() {
+                item.needs(&mut needs);
+            }
             let set_aside = tokio::time::timeout(GROUP_TIMEOUT, self.set_ids_aside(group.len(), &needs));
             set_aside.await.map_err(|_| StoreError::Busy)??;
             let began = Instant::now();
