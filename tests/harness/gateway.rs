@@ -20,7 +20,7 @@ use crate::{
     http::{self, Reply},
     server::Server,
     setup::{ACCOUNT, SERVICE, Setup},
-    upstream::Upstream,
+    upstream::{Upstream, target},
     wait::wait_until,
 };
 
@@ -139,6 +139,11 @@ impl Gateway {
     /// Sends the server a signal, such as `HUP`.
     pub fn signal(&self, name: &str) -> Result<()> {
         self.server.as_ref().context("no server runs")?.signal(name)
+    }
+
+    /// The most memory that the server ever held, in bytes.
+    pub fn memory_peak(&self) -> Result<u64> {
+        self.server.as_ref().context("no server runs")?.memory_peak()
     }
 
     /// Waits until the server has ended, and says with which exit code: -1 if a signal ended it.
@@ -320,7 +325,7 @@ impl Gateway {
         let mut counts = BTreeMap::new();
         for upstream in &self.upstreams {
             for order in upstream.orders() {
-                *counts.entry(order.link).or_insert(0) += 1;
+                *counts.entry(target(&order.link).to_owned()).or_insert(0) += 1;
             }
         }
         counts.retain(|_, count| *count > 1);

@@ -58,6 +58,13 @@ impl Server {
         Ok(())
     }
 
+    /// The most memory that it ever held, in bytes, as the kernel counts it.
+    pub fn memory_peak(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        Ok(peak.context("the kernel does not count it")?.trim().parse::<u64>()? * 1_024)
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     pub fn stop(self) -> Result<ExitStatus> {
         self.signal("TERM")?;

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use interline_sandbox::{ChargeAfterPartial, Config, Service};
+use interline_sandbox::{Adapter, ChargeAfterPartial, Config, NamedService, Service, Tarif};
 
-use crate::upstream::{UPSTREAM_SERVICE, Upstream};
+use crate::upstream::Upstream;
 
 /// The account that scenarios order with.
 pub const ACCOUNT: &str = "panel-a";
@@ -117,17 +117,19 @@ impl Setup {
     /// The catalogue file.
     pub(crate) fn catalogue(&self, running: &[Upstream]) -> Result<String> {
         let (mut upstreams, mut offers) = (String::new(), String::new());
-        for UpstreamSetup { id, currency, timeout_ms, limits: (per_second, burst), lines, .. } in &self.upstreams {
+        for setup in &self.upstreams {
+            let UpstreamSetup { id, adapter, currency, timeout_ms, limits: (per_second, burst), lines, .. } = setup;
             let upstream = running.iter().find(|upstream| upstream.id() == *id).context("it does not run")?;
             write!(
                 upstreams,
-                "[[upstream]]\nid = \"{id}\"\nadapter = \"perfectpanel\"\nurl = \"{}\"\nkey = \"plain:{}\"\n\
+                "[[upstream]]\nid = \"{id}\"\nadapter = \"{}\"\nurl = \"{}\"\nkey = \"plain:{}\"\n\
                  currency = \"{currency}\"\nallow_private_address = true\ntimeout_ms = {timeout_ms}\n\
                  requests_per_second = {per_second}\nburst = {burst}\n{lines}\n",
+                adapter.name(),
                 upstream.url(),
                 upstream.key()
             )?;
-            write!(offers, "[[service.offer]]\nupstream = \"{id}\"\nservice = \"{UPSTREAM_SERVICE}\"\n")?;
+            offers.push_str(&setup.offer());
         }
         let price = &self.price;
         let refill = if self.upstreams.iter().any(|upstream| upstream.refill) { "refill = true\n" } else { "" };
@@ -143,6 +145,8 @@ impl Setup {
 /// One upstream of a setup: 500 in its balance, quantities from 10 to 10000, three seconds for an answer.
 pub struct UpstreamSetup {
     id: &'static str,
+    adapter: Adapter,
+    params: Option<String>,
     rate: String,
     currency: String,
     balance: String,
@@ -157,10 +161,12 @@ pub struct UpstreamSetup {
 }
 
 impl UpstreamSetup {
-    /// An upstream that sells at `rate` per 1000.
+    /// An upstream that sells at `rate` per 1000, whatever the quantity.
     pub fn new(id: &'static str, rate: &str) -> Self {
         Self {
             id,
+            adapter: Adapter::PerfectPanel,
+            params: None,
             rate: rate.to_owned(),
             currency: "USD".to_owned(),
             balance: "500".to_owned(),
@@ -173,6 +179,20 @@ impl UpstreamSetup {
             limits: (1_000, 1_000),
             lines: String::new(),
         }
+    }
+
+    /// The protocol that it speaks; else PerfectPanel. Streamskill sells by time, and its offer is for an hour.
+    #[must_use]
+    pub fn adapter(mut self, adapter: Adapter) -> Self {
+        self.adapter = adapter;
+        self
+    }
+
+    /// The parameters of its offer, as an inline table of the catalogue file such as `{ duration = 24, start = true }`.
+    #[must_use]
+    pub fn params(mut self, table: &str) -> Self {
+        self.params = Some(table.to_owned());
+        self
     }
 
     /// The currency of its prices and its balance.
@@ -250,9 +270,18 @@ impl UpstreamSetup {
         self
     }
 
+    /// The entry of its offer in the catalogue file.
+    fn offer(&self) -> String {
+        let by_time = (self.adapter == Adapter::Streamskill).then_some("{ duration = 1, start = true }");
+        let params = self.params.as_deref().or(by_time).map_or(String::new(), |table| format!("params = {table}\n"));
+        let (id, service) = (self.id, self.adapter.first_service());
+        format!("[[service.offer]]\nupstream = \"{id}\"\nservice = \"{service}\"\n{params}")
+    }
+
     fn start(&self) -> Result<Upstream> {
+        // At Streamrise a service of the PerfectPanel part, which shares its orders.
         let service = Service {
-            id: UPSTREAM_SERVICE.to_owned(),
+            id: "1".to_owned(),
             name: "Placement".to_owned(),
             category: "Placements".to_owned(),
             service_type: "Default".to_owned(),
@@ -263,11 +292,15 @@ impl UpstreamSetup {
             cancel: self.cancel,
             dripfeed: false,
         };
+        let named = NamedService { cancel: self.cancel, ..NamedService::even(&self.rate, 10, self.max) };
         let config = Config {
+            adapter: self.adapter,
             key: format!("{}-key-5f0c7a91d2", self.id),
             currency: self.currency.clone(),
             balance: self.balance.clone(),
             services: [service].into_iter().chain(self.others.iter().cloned()).collect(),
+            named: vec![named],
+            tarifs: vec![Tarif::even(&self.rate, 10, self.max)],
             charge_after_partial: self.charge_after_partial,
             ..Config::default()
         };

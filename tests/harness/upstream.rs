@@ -3,16 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
-use interline_sandbox::{Config, Fault, FaultKind, Journal, JournalOrder, JournalRefill, Sandbox};
+use interline_sandbox::{Adapter, Config, Fault, FaultKind, Journal, JournalOrder, JournalRefill, Sandbox};
+use serde_json::Value;
 
 use crate::http::runtime;
-
-/// The one service that the upstreams of scenarios sell.
-pub(crate) const UPSTREAM_SERVICE: &str = "1";
 
 /// A running simulated upstream. Its orders stay Pending until a script says otherwise; it ends when it is dropped.
 pub struct Upstream {
     id: String,
+    adapter: Adapter,
     key: String,
     balance: String,
     sandbox: Sandbox,
@@ -21,11 +20,11 @@ pub struct Upstream {
 impl Upstream {
     /// Starts one on a free port.
     pub(crate) fn start(id: &str, config: Config) -> Result<Self> {
-        let (key, balance) = (config.key.clone(), config.balance.clone());
+        let (adapter, key, balance) = (config.adapter, config.key.clone(), config.balance.clone());
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let sandbox = runtime()?.block_on(Sandbox::start(config, listen)).context("cannot start an upstream")?;
         sandbox.pause_life(true);
-        Ok(Self { id: id.to_owned(), key, balance, sandbox })
+        Ok(Self { id: id.to_owned(), adapter, key, balance, sandbox })
     }
 
     /// Its id in the catalogue.
@@ -61,7 +60,8 @@ impl Upstream {
     /// The order that it took for `link`.
     pub fn order(&self, link: &str) -> Result<JournalOrder> {
         let orders = self.orders().into_iter();
-        orders.rev().find(|order| order.link == link).with_context(|| format!("{} has no order for {link}", self.id))
+        let found = orders.rev().find(|order| target(&order.link) == target(link));
+        found.with_context(|| format!("{} has no order for {link}", self.id))
     }
 
     /// The refills that it really took of the order for `link`.
@@ -124,8 +124,36 @@ impl Upstream {
         Ok(())
     }
 
-    /// Changes the price per 1000.
+    /// Changes the price per 1000, which is the same for every quantity.
     pub fn set_rate(&self, rate: &str) {
-        self.sandbox.set_rate(UPSTREAM_SERVICE, rate);
+        self.sandbox.set_rate(self.adapter.first_service(), rate);
     }
+
+    /// Makes every answer about the order for `link` say `value` in `field`, whatever is true.
+    pub fn tell(&self, link: &str, field: &str, value: Value) -> Result<()> {
+        self.sandbox.tell(&self.order(link)?.id, field, value);
+        Ok(())
+    }
+
+    /// How many sockets of its push feed have subscribed (Streamrise).
+    pub fn feed_sockets(&self) -> usize {
+        self.sandbox.feed_sockets()
+    }
+
+    /// Makes its push feed meet a fault: a socket that has subscribed at once, else the next that does.
+    pub fn disturb_feed(&self, kind: FaultKind, count: u32) {
+        self.meet("feed", kind, count, 0);
+    }
+
+    /// Sends a text, as it is, to every socket of its push feed that has subscribed.
+    pub fn push(&self, frame: &str) {
+        self.sandbox.push(frame);
+    }
+}
+
+/// A target as orders are compared: a channel is the same, whether it was named by its address or by its name alone.
+pub(crate) fn target(link: &str) -> &str {
+    let plain = link.strip_prefix("https://").unwrap_or(link);
+    let plain = plain.strip_prefix("www.").unwrap_or(plain);
+    ["twitch.tv/", "kick.com/"].into_iter().find_map(|site| plain.strip_prefix(site)).unwrap_or(link)
 }

@@ -138,7 +138,7 @@ fn what_is_imported_is_not_sold_until_somebody_enables_it() -> Result<()> {
             gateway.json(&words)
         };
         let done = import(&["--match", "reach", "--markup", "40"])?;
-        has(&done, "created offered unknown_type out_of_bounds");
+        has(&done, "created offered unknown_type out_of_bounds unpriced");
         let names = |done: &Value| -> Vec<Value> {
             done["created"].as_array().into_iter().flatten().map(|s| json!([s["id"], s["upstream_service"]])).collect()
         };

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acceptance::{Gateway, Setup, on_both, sandbox::FaultKind, wait_until};
+use acceptance::{
+    Gateway, Setup, UpstreamSetup, on_both,
+    sandbox::{Adapter, FaultKind},
+    wait_until,
+};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -20,7 +24,13 @@ fn what_the_dashboard_and_the_alarms_ask_for_is_exported() -> Result<()> {
     let questions = [dashboard_questions()?, alarm_questions()?].concat();
     assert!(asked.len() > 25 && questions.len() > 40, "the files were not understood: {asked:?}");
     on_both(|engine| {
-        let gateway = Gateway::start(engine, &Setup::two().setting("PANEL__DISPATCH_WAIT_MS", "100"))?;
+        // The third has a feed, of which some panels tell.
+        let upstreams = [
+            UpstreamSetup::new("alpha", "0.90"),
+            UpstreamSetup::new("beta", "1.20"),
+            UpstreamSetup::new("gamma", "1.50").adapter(Adapter::Streamrise),
+        ];
+        let gateway = Gateway::start(engine, &Setup::of(upstreams).setting("PANEL__DISPATCH_WAIT_MS", "100"))?;
         live_a_little(&gateway)?;
         let (mut exported, mut missing) = (Exported::new(), Vec::new());
         wait_until("every metric to be exported", || {

@@ -4,7 +4,7 @@ use acceptance::{Gateway, Setup, UpstreamSetup, on_both, sandbox::FaultKind};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::support::{entry, text};
+use crate::support::{entry, journey, text};
 
 #[test]
 fn a_refusal_leads_to_the_next_upstream() -> Result<()> {
@@ -122,10 +122,4 @@ fn the_plan_can_be_read_before_and_after() -> Result<()> {
         assert!(["alpha", "beta", "gamma"].iter().all(|id| kept.contains(id)), "{kept}");
         gateway.finish()
     })
-}
-
-/// Where an order was put, and what became of it there.
-fn journey(order: &Value) -> Vec<(&str, &str)> {
-    let attempts = order["attempts"].as_array().into_iter().flatten();
-    attempts.map(|attempt| (text(attempt, "upstream"), text(attempt, "state"))).collect()
 }

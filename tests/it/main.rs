@@ -8,8 +8,10 @@ mod place;
 mod types;
 
 mod failover;
+mod systems;
 mod unknown;
 
+mod feed;
 mod follow;
 mod fresh;
 mod refill;
@@ -23,6 +25,7 @@ mod life;
 mod restart;
 mod sabotage;
 
+mod hostile;
 mod keys;
 mod limits;
 mod overload;

@@ -194,6 +194,25 @@ fn a_sandbox_runs_by_itself() -> Result<()> {
 }
 
 #[test]
+fn a_sandbox_speaks_each_protocol() -> Result<()> {
+    let gateway = Gateway::empty(Engine::Sqlite, &Setup::two())?;
+    for (adapter, path, pointer, price) in [
+        ("streamrise", "/api/getPrices?key=sandbox-key", "/twitchViewers/1/10", 0.005),
+        ("streamskill", "/v1/tarifs", "/0/price", 0.005),
+    ] {
+        let mut command = gateway.command();
+        command.args(["sandbox", "--adapter", adapter, "--listen", "127.0.0.1:0", "--rate", "0.50"]);
+        let server = Server::spawn(&mut command, &gateway.folder().join(format!("{adapter}.log")))?;
+        let key = [("authorization", "Bearer sandbox-key")];
+        let listed = send("GET", &format!("{}{path}", server.address), &key, "")?.json()?;
+        assert_eq!(listed.pointer(pointer), Some(&json!(price)), "{listed}");
+        let journal = send("GET", &format!("{}/__journal", server.address), &[], "")?.json()?;
+        assert_eq!(journal["calls"][0]["action"], "services");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_demo_works_as_it_is_printed() -> Result<()> {
     let curl = Command::new("curl").arg("--version").output();
     ensure!(curl.is_ok(), "this test runs what the demo prints: apt-get install curl");
@@ -206,17 +225,27 @@ fn the_demo_works_as_it_is_printed() -> Result<()> {
         let to_try = |line: &&str| line.starts_with("curl ") || line.starts_with("INTERLINE_DATABASE__URL=");
         said.lines().map(str::trim).filter(to_try).map(str::to_owned).collect()
     };
-    wait_until("three calls and two commands", || Ok(printed().len() >= 5))?;
+    let ends = |line: &String| line.ends_with("ledger verify");
+    wait_until("every line to try", || Ok(printed().last().is_some_and(ends)))?;
+    // From any folder, and without being told where the program is.
+    let run = |line: &str| Command::new("sh").args(["-c", line]).current_dir("/").output();
+    let mut tried = Vec::new();
     for line in printed() {
-        // From any folder, and without being told where the program is.
-        let output = Command::new("sh").args(["-c", &line]).current_dir("/").output()?;
+        let output = run(&line)?;
         if !line.starts_with("curl ") {
             assert!(output.status.success(), "{line}: {output:?}");
+            if line.contains(" order show ") {
+                let order: Value = serde_json::from_slice(&run(&format!("{line} --json"))?.stdout)?;
+                let attempts = order["attempts"].as_array().into_iter().flatten();
+                tried.push(attempts.map(|attempt| text(attempt, "upstream").to_owned()).collect::<Vec<_>>());
+            }
             continue;
         }
         let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{line}: {output:?}"))?;
         assert!(output.status.success() && answer.get("error").is_none(), "{line}: {answer}");
     }
+    // The cheapest, and the next when that is broken.
+    assert_eq!(tried, [vec!["streamrise"], vec!["streamrise", "panel"]]);
     assert_eq!(send("GET", &format!("{}/healthz", server.address), &[], "")?.status, 200);
     // It is made of temporary things and leaves nothing in the folder that it was started in.
     assert!(!gateway.folder().join("interline.db").exists());

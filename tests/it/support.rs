@@ -42,6 +42,12 @@ pub(crate) fn case_of(gateway: &Gateway, order: i64) -> Result<String> {
     Ok(case_about(&cases, order)?["case"].as_i64().context("a case has no number")?.to_string())
 }
 
+/// Where an order was put, and what became of it there.
+pub(crate) fn journey(order: &Value) -> Vec<(&str, &str)> {
+    let attempts = order["attempts"].as_array().into_iter().flatten();
+    attempts.map(|attempt| (text(attempt, "upstream"), text(attempt, "state"))).collect()
+}
+
 /// Millionths of an amount as it is printed.
 pub(crate) fn units(amount: &str) -> Result<i64> {
     let (sign, plain) = amount.strip_prefix('-').map_or((1, amount), |plain| (-1, plain));

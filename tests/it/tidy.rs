@@ -47,6 +47,8 @@ const EDGES: [(&str, &[&str]); 18] = [
             "panel-protocol",
             "upstream",
             "upstream-perfectpanel",
+            "upstream-streamrise",
+            "upstream-streamskill",
             "store",
             "egress",
             "orders",
@@ -61,12 +63,13 @@ const EDGES: [(&str, &[&str]); 18] = [
 ];
 
 /// One door per resource: which crates may use these libraries outside their tests.
-const DOORS: [(&str, &[&str]); 9] = [
+const DOORS: [(&str, &[&str]); 10] = [
     // The benchmark commits by itself, to know what the databases can do.
     ("sqlx", &["store", "bench"]),
     ("reqwest", &["egress", "acceptance"]),
     ("hyper", &["egress", "api", "sandbox"]),
     ("hyper-util", &["egress", "api", "sandbox"]),
+    ("tokio-tungstenite", &["egress"]),
     ("axum", &["api", "console", "sandbox", "interline", "bench"]),
     ("tokio", &["store", "egress", "orders", "api", "console", "sandbox", "interline", "acceptance", "bench"]),
     // All else makes spans, and does not know who exports them.

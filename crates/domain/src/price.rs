@@ -1,6 +1,7 @@
 //! What an order costs a customer and costs us. The rules are "Numbers" in the ledger's design: a rate is rounded once to
 //! six places, a charge is computed once from it, a refund is the floor of the undelivered share.
 
+mod highest;
 mod models;
 
 use rust_decimal::Decimal;

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use interline_upstream::{Method, Request, Response};
 
 use crate::{
-    CONNECT_TIMEOUT_MS, RESPONSE_BYTES_MAX,
+    CONNECT_TIMEOUT_MS,
     guard::{Guard, refusal},
     lanes::Lane,
     submit::Submitter,
@@ -24,9 +24,9 @@ pub enum CallError {
     /// It did not come in time.
     #[error("{0}")]
     TimedOut(String),
-    /// The answer is larger than we read.
-    #[error("the answer is larger than {RESPONSE_BYTES_MAX} bytes")]
-    TooLarge,
+    /// The answer is larger than so many bytes, which are all that is read.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
 }
 
 /// The clients, shared by every lane.
@@ -47,8 +47,18 @@ impl Egress {
         &self.submitter
     }
 
-    /// Makes a call that may be repeated, within the lane's time-out.
-    pub async fn call(&self, lane: &Lane, request: &Request) -> Result<Response, CallError> {
+    /// Makes a call that may be repeated, within the lane's time-out, and reads at most `bytes_max` of its answer.
+    pub async fn call(&self, lane: &Lane, request: &Request, bytes_max: usize) -> Result<Response, CallError> {
+        Ok(self.call_dated(lane, request, bytes_max).await?.0)
+    }
+
+    /// The same, with the answer's `Date` header as it came, for whoever compares clocks.
+    pub async fn call_dated(
+        &self,
+        lane: &Lane,
+        request: &Request,
+        bytes_max: usize,
+    ) -> Result<(Response, Option<String>), CallError> {
         let url =
             url::Url::parse(&request.url).map_err(|_| CallError::Address("the address is not a URL".to_owned()))?;
         if !lane.guard().allows_url(&url) {
@@ -65,17 +75,19 @@ impl Egress {
         }
         let answer = outgoing.body(request.body.clone()).send().await.map_err(network)?;
         let status = answer.status().as_u16();
-        let retry_after_ms = answer.headers().get("retry-after").and_then(|v| retry_after_ms(v.to_str().ok()?));
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let (retry_after_ms, date) =
+            (header("retry-after").and_then(retry_after_ms), header("date").map(str::to_owned));
         let mut body = Vec::new();
         let mut chunks = answer.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(network)?;
-            if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-                return Err(CallError::TooLarge);
+            if body.len() + chunk.len() > bytes_max {
+                return Err(CallError::TooLarge(bytes_max));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, retry_after_ms, body })
+        Ok((Response { status, retry_after_ms, body }, date))
     }
 }
 

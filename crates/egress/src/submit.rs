@@ -18,15 +18,13 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use interline_upstream::{Method, Request, Response};
 use rustls_platform_verifier::ConfigVerifierExt as _;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
 use crate::{
-    CONNECT_TIMEOUT_MS, RESPONSE_BYTES_MAX,
+    CONNECT_TIMEOUT_MS, SHORT_RESPONSE_BYTES_MAX,
     call::{Egress, USER_AGENT, retry_after_ms},
     deadline::SendDeadline,
-    guard::refusal,
     lanes::Lane,
 };
 
@@ -78,7 +76,7 @@ impl IdleConnections {
 
 /// What submissions need beside a lane.
 pub(crate) struct Submitter {
-    tls: TlsConnector,
+    pub(crate) tls: TlsConnector,
 }
 
 impl Submitter {
@@ -135,33 +133,12 @@ impl Egress {
     }
 
     async fn open(&self, lane: &Lane, url: &Url) -> Result<SendRequest<Body>, String> {
-        let host = url.host_str().ok_or("the address has no host")?;
-        let port = url.port_or_known_default().ok_or("the address has no port")?;
-        if !lane.guard().allows_url(url) {
-            return Err(refusal(host));
-        }
-        let plain_host = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = lane.guard().resolve(plain_host, port).await.map_err(|e| e.to_string())?;
-        let stream = TcpStream::connect(addresses.as_slice()).await.map_err(|e| e.to_string())?;
-        stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        if url.scheme() == "https" {
-            let name = rustls::pki_types::ServerName::try_from(plain_host.to_owned()).map_err(|e| e.to_string())?;
-            let stream = self.submitter().tls.connect(name, stream).await.map_err(|e| format!("TLS: {e}"))?;
-            handshake(stream).await
-        } else {
-            handshake(stream).await
-        }
+        let stream = self.dial(lane, url).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+        // It ends with its sender, or when the upstream hangs up; both are seen where the request is.
+        tokio::spawn(connection);
+        Ok(sender)
     }
-}
-
-async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, String>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-    // It ends with its sender, or when the upstream hangs up; both are seen where the request is.
-    tokio::spawn(connection);
-    Ok(sender)
 }
 
 fn message(request: &Request, url: &Url) -> Result<hyper::Request<Body>, String> {
@@ -187,9 +164,9 @@ fn message(request: &Request, url: &Url) -> Result<hyper::Request<Body>, String>
 async fn read(answer: hyper::Response<Incoming>) -> Result<Response, String> {
     let status = answer.status().as_u16();
     let retry_after_ms = answer.headers().get(RETRY_AFTER).and_then(|v| retry_after_ms(v.to_str().ok()?));
-    let body = Limited::new(answer.into_body(), RESPONSE_BYTES_MAX).collect().await.map_err(|e| {
+    let body = Limited::new(answer.into_body(), SHORT_RESPONSE_BYTES_MAX).collect().await.map_err(|e| {
         if e.is::<LengthLimitError>() {
-            format!("the answer is larger than {RESPONSE_BYTES_MAX} bytes")
+            format!("the answer is larger than {SHORT_RESPONSE_BYTES_MAX} bytes")
         } else {
             e.to_string()
         }

@@ -6,12 +6,14 @@ mod export;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, bail, ensure};
 use interline_domain::{AccountId, Currency, Micros, ServiceId, ServiceType, UpstreamId};
 use interline_ledger::ChargeAfterPartial;
 use interline_store::{Desired, DesiredKey, DesiredService, DesiredUpstream, OfferRecord, SellPrice, UpstreamSettings};
+use interline_upstream::{Dialect, Limits};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -123,8 +125,8 @@ const fn yes() -> bool {
     true
 }
 
-/// Reads a catalogue file. `adapters` are those that are spoken; `base` is the currency where none is named.
-pub(crate) fn read(text: &str, adapters: &[&str], base: Currency) -> anyhow::Result<Desired> {
+/// Reads a catalogue file. `dialects` are those that are spoken; `base` is the currency where none is named.
+pub(crate) fn read(text: &str, dialects: &[Arc<dyn Dialect>], base: Currency) -> anyhow::Result<Desired> {
     let file: File = toml::from_str(text)?;
     unique(text, "currency", file.currency.iter().map(|c| &c.code))?;
     let currencies = file.currency.iter().map(|c| currency(c, base).with_context(|| place(text, "currency", &c.code)));
@@ -133,7 +135,7 @@ pub(crate) fn read(text: &str, adapters: &[&str], base: Currency) -> anyhow::Res
         unique(text, "upstream", entries.iter().map(|u| &u.id))?;
         entries
             .iter()
-            .map(|u| upstream(u, adapters, base).with_context(|| place(text, "upstream", &u.id)))
+            .map(|u| upstream(u, dialects, base).with_context(|| place(text, "upstream", &u.id)))
             .collect::<anyhow::Result<Vec<_>>>()
     });
     let services = file.service.map(|entries| {
@@ -182,22 +184,27 @@ fn currency(entry: &CurrencyEntry, base: Currency) -> anyhow::Result<(Currency, 
     Ok((code, rate))
 }
 
-fn upstream(entry: &UpstreamEntry, adapters: &[&str], base: Currency) -> anyhow::Result<DesiredUpstream> {
-    let known = adapters.contains(&entry.adapter.as_str());
-    ensure!(known, "`adapter` must be one of {}, not `{}`", adapters.join(", "), entry.adapter);
+fn upstream(entry: &UpstreamEntry, dialects: &[Arc<dyn Dialect>], base: Currency) -> anyhow::Result<DesiredUpstream> {
+    let dialect = dialects.iter().find(|dialect| dialect.name() == entry.adapter).with_context(|| {
+        let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name()).collect();
+        format!("`adapter` must be one of {}, not `{}`", names.join(", "), entry.adapter)
+    })?;
     let url = url::Url::parse(&entry.url).with_context(|| format!("`url` is not an address: {}", entry.url))?;
     ensure!(matches!(url.scheme(), "http" | "https"), "`url` must begin with http:// or https://");
     let defaults = UpstreamSettings::default();
+    let limits = dialect
+        .default_limits()
+        .unwrap_or(Limits { requests_per_second: defaults.requests_per_second, burst: defaults.burst });
     let settings = UpstreamSettings {
         allow_private_address: entry.allow_private_address,
         timeout_ms: within("timeout_ms", entry.timeout_ms.unwrap_or(defaults.timeout_ms), 100, 120_000)?,
         requests_per_second: within(
             "requests_per_second",
-            entry.requests_per_second.unwrap_or(defaults.requests_per_second),
+            entry.requests_per_second.unwrap_or(limits.requests_per_second),
             1,
             100_000,
         )?,
-        burst: within("burst", entry.burst.unwrap_or(defaults.burst), 1, 100_000)?,
+        burst: within("burst", entry.burst.unwrap_or(limits.burst), 1, 100_000)?,
         concurrency: within("concurrency", entry.concurrency.unwrap_or(defaults.concurrency), 1, 1_000)?,
         charge_after_partial: entry
             .charge_after_partial

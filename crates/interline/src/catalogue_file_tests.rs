@@ -1,6 +1,7 @@
 //! The example of the documentation, and what is said about mistakes.
 
 use super::*;
+use crate::wiring::dialects;
 
 const EXAMPLE: &str = r#"
 [[currency]]
@@ -31,7 +32,7 @@ id = "panel-a"
 "#;
 
 fn parsed(text: &str) -> Result<Desired, String> {
-    read(text, &["perfectpanel"], "USD".parse().unwrap()).map_err(|e| format!("{e:#}"))
+    read(text, &dialects(), "USD".parse().unwrap()).map_err(|e| format!("{e:#}"))
 }
 
 #[test]
@@ -46,6 +47,19 @@ fn the_example_is_read_with_its_defaults() {
     assert_eq!(service.price, SellPrice::Rate("2.5".parse().unwrap()));
     assert_eq!(service.offers[0].params["duration"], "24");
     assert_eq!(desired.accounts[0].1.as_str(), "USD");
+}
+
+#[test]
+fn limits_that_are_left_out_are_those_of_the_adapter() {
+    let limits = |lines: &str| {
+        let text = EXAMPLE.replacen("[[service]]", &format!("{lines}\n[[service]]"), 1);
+        let settings = &parsed(&text).unwrap().upstreams.unwrap()[0].settings;
+        (settings.requests_per_second, settings.burst)
+    };
+    assert_eq!(limits(""), (10, 20));
+    assert_eq!(limits("adapter = \"streamrise\""), (10, 20));
+    assert_eq!(limits("adapter = \"streamskill\""), (2, 30));
+    assert_eq!(limits("adapter = \"streamskill\"\nburst = 7"), (2, 7));
 }
 
 #[test]
@@ -66,6 +80,7 @@ fn a_mistake_is_named_with_its_place_and_what_is_allowed() {
         ("id = \"alpha\"", "id = \"Alpha\"", "`id`"),
         ("key = \"env:ALPHA_KEY\"", "key = \"s3cret\"", "`key` must be env:NAME"),
         ("http://127", "ftp://127", "`url` must begin with http"),
+        ("allow_private", "adapter = \"smoke\"\nallow_private", "one of perfectpanel, streamrise, streamskill, not"),
         ("cancel = true", "cancle = true", "cancle"),
         ("rate = \"1.10\"", "rate = \"0\"", "currency EUR: `rate` must be above 0"),
         (

@@ -39,7 +39,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  interline export-catalogue --output catalogue.toml\n  interline export-catalogue --json\n\nReferences (env:, file:) are written, stored keys are left out."
     )]
     ExportCatalogue(ExportArgs),
-    /// Upstreams: list, sync catalogues and balances, book what was paid in
+    /// Upstreams: list, sync catalogues and balances, check what they can do, book what was paid in
     #[command(subcommand, after_help = "Example:\n  interline upstream list")]
     Upstream(UpstreamCommand),
     /// Our services: list, import from what an upstream lists
@@ -113,7 +113,7 @@ pub(crate) enum ServiceCommand {
     List(ListArgs),
     /// Make a disabled service of everything that an upstream lists and that no service offers yet
     #[command(
-        after_help = "Example:\n  interline service import --upstream alpha --match followers --markup 40\n\nTo enable what was imported: export-catalogue, set enabled = true, apply."
+        after_help = "Examples:\n  interline service import --upstream alpha --match followers --markup 40\n  interline service import --upstream gamma --match viewers --param duration=24\n\nTo enable what was imported: export-catalogue, set enabled = true, apply."
     )]
     Import(ImportArgs),
 }
@@ -129,6 +129,9 @@ pub(crate) struct ImportArgs {
     /// Their markup on the cheapest offer, in percent
     #[arg(long, value_name = "PERCENT", default_value = "30", allow_negative_numbers = true)]
     pub(crate) markup: String,
+    /// A fixed parameter of every new offer, such as duration=24 where the price is by time; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,6 +150,14 @@ pub(crate) enum UpstreamCommand {
     Balance {
         /// Only this upstream
         id: Option<String>,
+    },
+    /// Ask a live upstream what it can do, and change nothing there; exits 1 if it cannot be used
+    #[command(
+        after_help = "Example:\n  interline upstream check alpha\n\nFound: ok, odd (look at it), not offered, not tried (it would change something), unusable.\nIt asks with the real key for the catalogue, the balance, the status of an order that there is\nnot, an action that there is not, and the list of orders and the feed where the protocol has them."
+    )]
+    Check {
+        /// The upstream
+        id: String,
     },
     /// Book money that was paid in at an upstream, in its currency; a reference books once
     #[command(after_help = "Example:\n  interline upstream topup alpha 500 --reference invoice-77")]
@@ -394,8 +405,8 @@ pub(crate) enum LedgerCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArgs {
-    /// The dialect it speaks
-    #[arg(long, value_parser = ["perfectpanel"])]
+    /// The protocol it speaks
+    #[arg(long, value_parser = ["perfectpanel", "streamrise", "streamskill"])]
     pub(crate) adapter: String,
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
@@ -412,7 +423,7 @@ pub(crate) struct SandboxArgs {
     /// What its balance holds at the start
     #[arg(long, default_value = "1000", value_name = "AMOUNT")]
     pub(crate) balance: String,
-    /// What its service 1 costs per 1000
-    #[arg(long, default_value = "0.9", value_name = "AMOUNT")]
-    pub(crate) rate: String,
+    /// What its first service costs per 1000 (at Streamskill for an hour), whatever the quantity [default: as it lists it]
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) rate: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! `interline demo`: everything on one machine, on real parts: a SQLite file, three simulated upstreams on real sockets, a
-//! catalogue and two funded accounts.
+//! `interline demo`: everything on one machine, on real parts: a SQLite file, three simulated upstreams on real sockets,
+//! one for each protocol, a catalogue and two funded accounts.
 
 use std::{
     net::SocketAddr,
@@ -11,15 +11,55 @@ use std::{
 use anyhow::Context as _;
 use interline_domain::{AccountId, Currency, Fields, Money, Style, UpstreamId};
 use interline_orders::Gateway;
-use interline_sandbox::{Config as SandboxConfig, Sandbox, demo_services};
+use interline_sandbox::{Adapter, Config as SandboxConfig, Sandbox};
 use interline_store::NewKey;
 use secrecy::ExposeSecret as _;
 
 use crate::{catalogue_file, cli::DemoArgs, config::Config, metrics::Metrics, output, serve, wiring};
 
-/// The simulated upstreams: name, price level in percent, currency, balance.
-const UPSTREAMS: [(&str, u32, &str, &str); 3] =
-    [("alpha", 100, "USD", "500"), ("beta", 120, "USD", "500"), ("gamma", 95, "EUR", "400")];
+/// A simulated upstream.
+struct Simulated {
+    id: &'static str,
+    adapter: Adapter,
+    /// Its prices, in percent of the usual ones in dollars.
+    percent: u32,
+    currency: &'static str,
+    balance: &'static str,
+    /// What its offer of the first service says beside it: a line of the catalogue file.
+    params: &'static str,
+}
+
+/// Each has prices of its own kind, so that another one is the cheapest for another quantity: the panel by the
+/// thousand, Streamrise by a table of totals, and Streamskill by the hour, in roubles of which a dollar is eighty.
+const UPSTREAMS: [Simulated; 3] = [
+    Simulated {
+        id: "panel",
+        adapter: Adapter::PerfectPanel,
+        percent: 100,
+        currency: "USD",
+        balance: "500",
+        params: "",
+    },
+    Simulated {
+        id: "streamrise",
+        adapter: Adapter::Streamrise,
+        percent: 100,
+        currency: "USD",
+        balance: "500",
+        params: "",
+    },
+    Simulated {
+        id: "streamskill",
+        adapter: Adapter::Streamskill,
+        percent: 8_000,
+        currency: "RUB",
+        balance: "40000",
+        params: "params = { duration = 1, start = true }\n",
+    },
+];
+/// What the printed lines order, and whose turn that is.
+const QUANTITY: u32 = 1_000;
+const CHEAPEST: usize = 1;
 /// The key that the simulated upstreams accept.
 const UPSTREAM_KEY: &str = "demo-upstream-key";
 /// The customers, and what each has to spend.
@@ -46,18 +86,17 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
     let listener = serve::bind(args.listen)?;
     let address = listener.local_addr()?;
     let mut sandboxes = Vec::new();
-    for (index, (name, percent, currency, balance)) in UPSTREAMS.into_iter().enumerate() {
-        let id: UpstreamId = name.parse()?;
+    for (index, Simulated { id, adapter, percent, currency, balance, .. }) in UPSTREAMS.into_iter().enumerate() {
+        let id: UpstreamId = id.parse()?;
         let book = gateway.health(&id).book.total();
         let config = SandboxConfig {
             key: UPSTREAM_KEY.to_owned(),
             currency: currency.to_owned(),
             // With --keep a simulated upstream goes on with what the books say is there.
             balance: if book.is_zero() { balance.to_owned() } else { book.to_string() },
-            services: demo_services(percent),
             // Ids rise from start to start, as those of a real upstream do.
             first_order: u64::try_from(wiring::now().millis() / 1_000)? + u64::try_from(index)? * 1_000_000,
-            ..SandboxConfig::default()
+            ..SandboxConfig::of(adapter, percent)
         };
         sandboxes
             .push(Sandbox::start(config, SocketAddr::from(([127, 0, 0, 1], 0))).await.context("a simulated upstream")?);
@@ -67,7 +106,7 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
         .store()
         .create_key(&ACCOUNTS[0].parse()?, NewKey { label: "demo".to_owned(), ..NewKey::default() }, wiring::now())
         .await?;
-    explain(address, key.expose_secret(), &folder, args.keep.is_some())?;
+    explain(address, key.expose_secret(), &folder, args.keep.is_some(), &sandboxes[CHEAPEST])?;
     let stop = serve::stop_signal()?;
     if args.traffic {
         tokio::spawn(traffic(gateway.clone()));
@@ -78,13 +117,13 @@ pub(crate) async fn run(mut config: Config, args: DemoArgs) -> anyhow::Result<()
 /// Applies the catalogue, funds everybody and reads the upstreams for the first time.
 async fn set_up(gateway: &Arc<Gateway>, sandboxes: &[Sandbox]) -> anyhow::Result<()> {
     let text = catalogue(sandboxes);
-    let desired = catalogue_file::read(&text, &gateway.adapters(), gateway.settings().base_currency)?;
+    let desired = catalogue_file::read(&text, gateway.dialects(), gateway.settings().base_currency)?;
     gateway.store().apply(&desired, false, wiring::now()).await?;
     gateway.reload_catalogue().await?;
-    for (name, _, currency, balance) in UPSTREAMS {
+    for Simulated { id, currency, balance, .. } in UPSTREAMS {
         let currency: Currency = currency.parse()?;
-        gateway.topup(&name.parse()?, Money::new(balance.parse()?, currency), "demo").await?;
-        let upstream = gateway.upstream(name)?;
+        gateway.topup(&id.parse()?, Money::new(balance.parse()?, currency), "demo").await?;
+        let upstream = gateway.upstream(id)?;
         gateway.sync_catalogue(&upstream).await?;
         gateway.read_balance(&upstream).await?;
     }
@@ -96,52 +135,64 @@ async fn set_up(gateway: &Arc<Gateway>, sandboxes: &[Sandbox]) -> anyhow::Result
     Ok(())
 }
 
-/// One service at a fixed price and one with a markup, both offered by all three.
+/// One service at a fixed price that all three offer, and one with a markup that has two offers by the thousand.
 fn catalogue(sandboxes: &[Sandbox]) -> String {
     let upstreams: Vec<String> = UPSTREAMS
         .iter()
         .zip(sandboxes)
-        .map(|((name, _, currency, _), sandbox)| {
+        .map(|(Simulated { id, adapter, currency, .. }, sandbox)| {
             format!(
-                "[[upstream]]\nid = \"{name}\"\nadapter = \"perfectpanel\"\nurl = \"{}\"\nkey = \"plain:{UPSTREAM_KEY}\"\n\
+                "[[upstream]]\nid = \"{id}\"\nadapter = \"{}\"\nurl = \"{}\"\nkey = \"plain:{UPSTREAM_KEY}\"\n\
                  currency = \"{currency}\"\nallow_private_address = true\n\n",
+                adapter.name(),
                 sandbox.url()
             )
         })
         .collect();
-    let offers = |service: &str| -> Vec<String> {
-        UPSTREAMS
-            .iter()
-            .map(|(name, ..)| format!("[[service.offer]]\nupstream = \"{name}\"\nservice = \"{service}\"\n"))
-            .collect()
+    let offer = |upstream: &str, service: &str, params: &str| {
+        format!("[[service.offer]]\nupstream = \"{upstream}\"\nservice = \"{service}\"\n{params}")
     };
+    let everywhere: Vec<String> =
+        UPSTREAMS.iter().map(|at| offer(at.id, at.adapter.first_service(), at.params)).collect();
+    let by_the_thousand: Vec<String> =
+        UPSTREAMS.iter().filter(|at| at.adapter != Adapter::Streamskill).map(|at| offer(at.id, "1", "")).collect();
     let accounts: Vec<String> = ACCOUNTS.iter().map(|id| format!("[[account]]\nid = \"{id}\"\n")).collect();
     format!(
-        "[[currency]]\ncode = \"EUR\"\nrate = \"1.10\"\n\n{}\
-         [[service]]\nid = 101\nname = \"Placement, standard\"\ncategory = \"Placements\"\nrate = \"2.50\"\nmin = 50\n\
+        "[[currency]]\ncode = \"RUB\"\nrate = \"0.0125\"\n\n{}\
+         [[service]]\nid = 101\nname = \"Viewers, standard\"\ncategory = \"Viewers\"\nrate = \"2.50\"\nmin = 50\n\
          max = 10000\ncancel = true\n{}\n\
-         [[service]]\nid = 102\nname = \"Placement, at a markup\"\ncategory = \"Placements\"\nmarkup_percent = \"30\"\n\
+         [[service]]\nid = 102\nname = \"Viewers, at a markup\"\ncategory = \"Viewers\"\nmarkup_percent = \"30\"\n\
          min = 50\nmax = 10000\ncancel = true\n{}\n{}",
         upstreams.concat(),
-        offers("1").concat(),
-        offers("1").concat(),
+        everywhere.concat(),
+        by_the_thousand.concat(),
         accounts.concat(),
     )
 }
 
-fn explain(address: SocketAddr, key: &str, folder: &Path, kept: bool) -> anyhow::Result<()> {
+fn explain(address: SocketAddr, key: &str, folder: &Path, kept: bool, cheapest: &Sandbox) -> anyhow::Result<()> {
     let base = format!("http://{address}/api/v2");
+    let add = |target: &str| {
+        format!("curl -s {base} -d key={key} -d action=add -d service=101 -d link={target} -d quantity={QUANTITY}")
+    };
     output::line(&format!("listening on http://{address}"))?;
     output::line(&format!("\nAPI  {base}\nkey  {key}\n\nTry:"))?;
     output::line(&format!("curl -s {base} -d key={key} -d action=services"))?;
-    output::line(&format!(
-        "curl -s {base} -d key={key} -d action=add -d service=101 -d link=https://example.com/demo -d quantity=1000"
-    ))?;
+    output::line(&add("https://twitch.tv/demo"))?;
     output::line(&format!("curl -s {base} -d key={key} -d action=status -d order=1"))?;
     let url = word(&format!("sqlite://{}", folder.join("interline.db").display()));
     let command = format!("INTERLINE_DATABASE__URL={url} {}", word(&program().to_string_lossy()));
     output::line(&format!(
-        "\nAnd, in another terminal, the order's whole way and the books:\n{command} order show 1\n{command} ledger verify"
+        "\nAnd, in another terminal, the order's whole way, and who would take fewer or more: three systems sell that\n\
+         service, each at prices of its own kind.\n{command} order show 1\n\
+         {command} route explain --service 101 --quantity 100\n{command} route explain --service 101 --quantity 5000"
+    ))?;
+    let (faults, id) = (format!("http://{}/__faults", cheapest.addr()), UPSTREAMS[CHEAPEST].id);
+    output::line(&format!(
+        "\nBreak {id}, which takes {QUANTITY}; see the next one take them, and why; mend it:\n\
+         curl -s {faults} -d '{{\"action\":\"add\",\"kind\":\"refusal\"}}'\n{}\n{command} order show 2\n\
+         curl -s {faults} -X DELETE\n\nThe books:\n{command} ledger verify",
+        add("https://twitch.tv/demo2")
     ))?;
     output::line(if kept {
         "\nCtrl-C stops; the folder is kept."

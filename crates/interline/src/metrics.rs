@@ -36,7 +36,7 @@ const SCRAPERS_MAX: usize = 64;
 /// What only a proxy writes: the call comes from somewhere else, whoever the connection is from.
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 9] = [
     (
         "interline_requests_total",
         "Calls of customers' software that were answered. action `other`: an unknown action, or a call that could not be read",
@@ -53,6 +53,16 @@ const COUNTERS: [(&str, &str); 6] = [
          its upstream. What still waits is tried, and counted, again about twice a second",
     ),
     ("interline_cache_total", "Questions that were answered from memory (hit), or not (miss)"),
+    ("interline_feed_updates_total", "Orders that an upstream's push feed had news of, each time that it had"),
+    (
+        "interline_feed_hints_total",
+        "What came of that, the news of an order within sync.status_first_ms taken together: it is looked at now (due), it \
+         was due already or is not looked at any more (moot), it is no order of ours (unknown), there were too many (dropped)",
+    ),
+    (
+        "interline_feed_reconnects_total",
+        "Times that an upstream's push feed was lost or could not be had, and is tried again",
+    ),
 ];
 
 const HISTOGRAMS: [(&str, Unit, &str); 5] = [
@@ -71,7 +81,7 @@ const HISTOGRAMS: [(&str, Unit, &str); 5] = [
     ),
 ];
 
-const GAUGES: [(&str, Unit, &str); 15] = [
+const GAUGES: [(&str, Unit, &str); 16] = [
     ("interline_requests_in_progress", Unit::Count, "Calls of customers' software that are being answered"),
     (
         "interline_orders",
@@ -95,6 +105,11 @@ const GAUGES: [(&str, Unit, &str); 15] = [
     ("interline_upstream_available", Unit::Count, "What routing may spend at an upstream, in whole units"),
     ("interline_upstream_committed", Unit::Count, "Money in submissions under way at an upstream, in whole units"),
     ("interline_upstream_unknown", Unit::Count, "Submissions of which nobody knows whether the upstream took them"),
+    (
+        "interline_feed_connected",
+        Unit::Count,
+        "1 while an upstream's push feed brings news to this process; one process at a time holds it",
+    ),
     ("interline_resident_memory_bytes", Unit::Bytes, "Memory of this process"),
     ("interline_build_info", Unit::Count, "Always 1; its labels are the program's version and its database"),
 ];

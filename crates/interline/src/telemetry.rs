@@ -10,6 +10,7 @@ use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Metadata;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterExt as _, LevelFilter, filter_fn},
@@ -77,11 +78,20 @@ fn logs(format: LogFormat, filter: reload::Layer<EnvFilter, Registry>) -> Logs {
     let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Text => {
-            let no_spans = filter_fn(|metadata| !metadata.is_span()).with_max_level_hint(LevelFilter::TRACE);
+            let no_spans = filter_fn(|metadata| !metadata.is_span() && may_be_told(metadata))
+                .with_max_level_hint(LevelFilter::TRACE);
             lines.with_ansi(std::io::stderr().is_terminal()).with_filter(no_spans.and(filter)).boxed()
         }
         LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).with_filter(filter).boxed()
+            let secretless = filter_fn(may_be_told).with_max_level_hint(LevelFilter::TRACE);
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            lines.with_filter(secretless.and(filter)).boxed()
         }
     }
+}
+
+/// The WebSocket library would tell every frame, and the first one on an upstream's feed holds the key: it is silent,
+/// whatever filter the operator chose.
+fn may_be_told(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("tungstenite")
 }

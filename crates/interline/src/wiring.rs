@@ -9,6 +9,8 @@ use interline_orders::{Clock as _, Gateway, Parts};
 use interline_store::{MasterKey, Store};
 use interline_upstream::Dialect;
 use interline_upstream_perfectpanel::PerfectPanel;
+use interline_upstream_streamrise::Streamrise;
+use interline_upstream_streamskill::Streamskill;
 use secrecy::ExposeSecret as _;
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
 
 /// Every dialect that this program speaks. A further one is a crate of its own and a line here.
 pub(crate) fn dialects() -> Vec<Arc<dyn Dialect>> {
-    vec![Arc::new(PerfectPanel)]
+    vec![Arc::new(PerfectPanel), Arc::new(Streamrise), Arc::new(Streamskill)]
 }
 
 /// The gateway over the configured database; nothing works in the background until it is told to.

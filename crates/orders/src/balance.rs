@@ -39,8 +39,11 @@ impl Gateway {
         Ok(())
     }
 
-    /// Reads an upstream's balance and books what it proves.
-    pub async fn read_balance(self: &Arc<Self>, upstream: &Upstream) -> Result<BalanceRead, GatewayError> {
+    /// Reads an upstream's balance and books what it proves; nothing where its protocol tells none.
+    pub async fn read_balance(self: &Arc<Self>, upstream: &Upstream) -> Result<Option<BalanceRead>, GatewayError> {
+        if !upstream.tells_balance() {
+            return Ok(None);
+        }
         let id = &upstream.record.id;
         self.endpoint(upstream).map_err(|text| GatewayError::Upstream { upstream: id.clone(), text })?;
         let asked_at = self.now();
@@ -70,7 +73,7 @@ impl Gateway {
         let at = operation.now;
         self.store.writer().run(Lane::Background, operation).await?;
         self.refresh_health().await?;
-        Ok(BalanceRead { reading, at })
+        Ok(Some(BalanceRead { reading, at }))
     }
 
     /// What an upstream says is in its balance, in its currency; nothing is booked.

@@ -13,7 +13,7 @@ use interline_store::{
     AccountRecord, CatalogueRows, ListingRecord, OfferRecord, SellPrice, ServiceRecord, UpstreamRecord,
     UpstreamStateRecord,
 };
-use interline_upstream::Dialect;
+use interline_upstream::{Call, Dialect, Endpoint};
 use rust_decimal::Decimal;
 
 use crate::{health::UpstreamHealth, meters::UpstreamMeters};
@@ -48,6 +48,13 @@ impl Upstream {
     /// What its catalogue says about a service.
     pub fn listing(&self, service: &str) -> Option<&ListingRecord> {
         self.listings.get(service)
+    }
+
+    /// Whether its protocol tells a balance. Where it does not, what is spent there is known from the books alone.
+    pub fn tells_balance(&self) -> bool {
+        // Nobody sends it, so it needs no key.
+        let endpoint = || Endpoint { url: self.record.url.clone(), key: String::new().into() };
+        self.dialect.as_ref().is_none_or(|dialect| dialect.encode(&endpoint(), &Call::Balance).is_some())
     }
 }
 
@@ -124,21 +131,29 @@ impl Catalogue {
     }
 
     /// A service's rate per 1000 in the base currency. With a markup it follows the cheapest enabled offer as it was last
-    /// read, whatever its age: our own list must not lose services because an upstream is away.
+    /// read, whatever its age: our own list must not lose services because an upstream is away. An offer whose price depends
+    /// on more than a rate counts with the most that a thousand of what is sold can cost there.
     pub fn base_rate_of(&self, service: &ServiceRecord) -> Option<Decimal> {
         match service.price {
             SellPrice::Rate(rate) => Some(rate.to_decimal()),
             SellPrice::Markup(markup) => {
-                let cheapest = service.offers.iter().filter_map(|offer| self.cost_rate(offer)).min()?;
+                let cheapest = service.offers.iter().filter_map(|offer| self.cost_rate(service, offer)).min()?;
                 price::marked_up(cheapest, markup).ok()
             }
         }
     }
 
-    fn cost_rate(&self, offer: &OfferRecord) -> Option<Decimal> {
+    fn cost_rate(&self, service: &ServiceRecord, offer: &OfferRecord) -> Option<Decimal> {
         let upstream = self.upstream(&offer.upstream).filter(|u| offer.enabled && u.record.enabled)?;
         let listing = upstream.listing(&offer.service).filter(|l| l.present)?;
-        listing.rate.checked_mul(self.worth(upstream.record.currency)?)
+        let rate = match &listing.price {
+            Some(model) => {
+                let quantities = service.min.max(listing.min)..=service.max.min(listing.max);
+                model.highest(&quantities, service.service_type.basis(), &offer.params).ok()?
+            }
+            None => listing.rate,
+        };
+        rate.checked_mul(self.worth(upstream.record.currency)?)
     }
 
     /// What one unit of a currency is worth in the base currency.
@@ -159,7 +174,7 @@ impl Catalogue {
         kind: Option<&OrderKind>,
         health: impl Fn(&UpstreamId) -> UpstreamHealth,
         tried: &[(UpstreamId, String)],
-    ) -> Vec<Offer> {
+    ) -> Vec<Offer<'_>> {
         let offer = |offer: &OfferRecord| {
             let upstream = self.upstream(&offer.upstream)?;
             let health = health(&offer.upstream);
@@ -182,10 +197,11 @@ impl Catalogue {
     }
 }
 
-fn listed_as(listing: &ListingRecord, read_at: Timestamp) -> Listed {
+fn listed_as(listing: &ListingRecord, read_at: Timestamp) -> Listed<'_> {
     Listed {
         service_type: listing.service_type,
         rate: listing.rate,
+        price: listing.price.as_ref(),
         min: listing.min,
         max: listing.max,
         dripfeed: listing.dripfeed,
@@ -205,3 +221,7 @@ fn lane(record: &UpstreamRecord, old: Option<&Catalogue>) -> Arc<Lane> {
         old.and_then(|old| old.upstream(&record.id)).map(|u| &u.lane).filter(|lane| *lane.settings() == settings);
     kept.map_or_else(|| Arc::new(Lane::new(&record.id, settings.clone())), Arc::clone)
 }
+
+#[cfg(test)]
+#[path = "catalogue_tests.rs"]
+mod tests;

@@ -12,8 +12,9 @@ use interline_ledger::{
     band::{judge, unread_slack},
 };
 use interline_store::{CaseRow, Checkup, Engine, StoreError, UpstreamBookLine};
+use interline_upstream::{Answer, Call};
 
-use crate::{catalogue::Upstream, gateway::Gateway, health::UpstreamHealth};
+use crate::{catalogue::Upstream, gateway::Gateway, health::UpstreamHealth, remote::describe};
 
 /// A server says that it lives every second; one that was silent for so long is gone.
 const SILENT_MS: i64 = 5_000;
@@ -75,7 +76,7 @@ impl Finding {
 }
 
 impl Gateway {
-    /// Looks at everything, and asks every enabled upstream for its balance.
+    /// Looks at everything, and asks every enabled upstream for its balance, or for its catalogue where it tells none.
     pub async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
         let asked_at = self.now();
         let database = self.store.checkup().await?;
@@ -103,7 +104,7 @@ impl Gateway {
         if let Err(text) = self.endpoint(upstream) {
             let advice = "give this process what the catalogue file names, or change `key` there and apply it";
             found.push(Finding::error(format!("upstream {id} key"), text, advice));
-        } else {
+        } else if upstream.tells_balance() {
             let before = self.books(id).await?;
             match self.ask_balance(upstream).await {
                 Ok(reading) => {
@@ -111,16 +112,29 @@ impl Gateway {
                     let books = [before, self.books(id).await?];
                     found.push(balance(upstream, reading, books, slack));
                 }
-                Err(text) => {
-                    let advice =
-                        format!("check its `url` and `key`, and whether it is up: interline upstream sync {id}");
-                    found.push(Finding::error(format!("upstream {id} answer"), text, advice));
-                }
+                Err(text) => found.push(silent(id, text)),
             }
+        } else {
+            found.push(match self.answers(upstream).await {
+                Ok(()) => {
+                    let text = "its protocol tells none: what is spent there beside us is not seen";
+                    Finding::info(format!("upstream {id} balance"), text)
+                }
+                Err(text) => silent(id, text),
+            });
         }
         found.push(self.catalogue_age(upstream));
         found.push(exposure(id, upstream.record.currency, &self.health(id)));
         Ok(found)
+    }
+
+    /// Whether an upstream answers at all, or what is wrong.
+    async fn answers(&self, upstream: &Upstream) -> Result<(), String> {
+        match self.ask(upstream, &Call::Catalogue).await? {
+            Answer::Catalogue(_) => Ok(()),
+            Answer::Fault(fault) => Err(describe(&fault)),
+            _ => Err("the answer was no catalogue".to_owned()),
+        }
     }
 
     async fn books(&self, upstream: &UpstreamId) -> Result<UpstreamBookLine, StoreError> {
@@ -185,6 +199,12 @@ fn clocks(database: &Checkup, asked_at: Timestamp, now: Timestamp) -> Finding {
     } else {
         Finding::info("clock", format!("{apart_ms} ms from the database's"))
     }
+}
+
+/// An upstream that did not answer, or not readably.
+fn silent(id: &UpstreamId, text: String) -> Finding {
+    let advice = format!("check its `url` and `key`, and whether it is up: interline upstream sync {id}");
+    Finding::error(format!("upstream {id} answer"), text, advice)
 }
 
 /// A balance that was read between the first and the second look at the books.

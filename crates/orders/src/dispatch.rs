@@ -14,7 +14,7 @@ use std::{
 use interline_domain::{AttemptEvent, AttemptId, AttemptState, OrderId, OrderKind, Timestamp, UpstreamId};
 use interline_egress::{Permit, SendDeadline, SubmitError};
 use interline_ledger::LedgerAccount;
-use interline_routing::{Candidate, Wanted};
+use interline_routing::Candidate;
 use interline_store::{AttemptRow, Lane, Needs, Operation, StoreError, Work};
 use interline_upstream::{ActiveTarget, Answer, Call, Evidence, Submission, SubmitOutcome};
 use serde_json::json;
@@ -25,6 +25,7 @@ use crate::{
     decide::{Decide, Decided, Decision},
     gateway::Gateway,
     moves,
+    place::wanted,
     streak::Streak,
     trace::{Traceparent, kept},
     verdicts::Verdict,
@@ -258,13 +259,7 @@ impl Gateway {
             return Ok(Vec::new());
         };
         let Ok(charge_base) = order.charge.convert(worth) else { return Ok(Vec::new()) };
-        let wanted = Wanted {
-            service_type: order.kind.service_type(),
-            quantity: order.quantity,
-            basis: order.kind.basis(),
-            dripfeed: order.kind.drip().is_some(),
-            charge_base,
-        };
+        let wanted = wanted(&order.kind, charge_base);
         Ok(self.route(&catalogue, service, &wanted, Some(&order.kind), &tried).takers().cloned().collect())
     }
 

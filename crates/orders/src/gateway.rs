@@ -183,9 +183,9 @@ impl Gateway {
         Ok(())
     }
 
-    /// Whether an adapter of that name is spoken, and which are.
-    pub fn adapters(&self) -> Vec<&'static str> {
-        self.dialects.iter().map(|d| d.name()).collect()
+    /// Every dialect that is spoken.
+    pub fn dialects(&self) -> &[Arc<dyn Dialect>] {
+        &self.dialects
     }
 
     /// The route of an order, now. Without its `kind` nothing is held against anyone but what `wanted` says.

@@ -133,7 +133,7 @@ impl From<&CallError> for CallFault {
     fn from(error: &CallError) -> Self {
         match error {
             CallError::TimedOut(_) => Self::Timeout,
-            CallError::TooLarge => Self::Unreadable,
+            CallError::TooLarge(_) => Self::Unreadable,
             CallError::Address(_) | CallError::Network(_) => Self::Network,
         }
     }

@@ -136,14 +136,7 @@ impl Gateway {
         let charge = price::price(rate.to_decimal(), kind.quantity(), kind.basis()).map_err(too_large)?;
         let worth = catalogue.worth(account.currency).ok_or(PlaceRefusal::Service)?;
         let charge_base = charge.convert(worth).map_err(too_large)?;
-        let wanted = Wanted {
-            service_type: record.service_type,
-            quantity: kind.quantity(),
-            basis: kind.basis(),
-            dripfeed: kind.drip().is_some(),
-            charge_base,
-        };
-        let plan = self.route(&catalogue, record, &wanted, Some(&kind), &[]);
+        let plan = self.route(&catalogue, record, &wanted(&kind, charge_base), Some(&kind), &[]);
         let first = plan.takers().next().ok_or_else(|| nobody(&plan))?;
         let upstream = catalogue.upstream(&first.upstream).ok_or(PlaceRefusal::NoUpstream)?;
         // Sent at once only if nothing stands in the way; what waits for its target or its turn is queued.
@@ -186,6 +179,18 @@ fn parse(service: &ServiceRecord, fields: &Fields, style: Style) -> Result<Order
         return Err(PlaceRefusal::Field(text));
     }
     Ok(kind)
+}
+
+/// An order as far as a route depends on it.
+pub(crate) fn wanted(kind: &OrderKind, charge_base: Micros) -> Wanted {
+    Wanted {
+        service_type: kind.service_type(),
+        quantity: kind.quantity(),
+        basis: kind.basis(),
+        dripfeed: kind.drip().is_some(),
+        fields: kind.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        charge_base,
+    }
 }
 
 /// Why nobody takes the order. That none of its upstreams ever does drip-feed, or has words for it, is a fault of the

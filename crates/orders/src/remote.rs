@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use interline_egress::{Permit, SendDeadline, SubmitError};
+use interline_egress::{RESPONSE_BYTES_MAX, SHORT_RESPONSE_BYTES_MAX, SendDeadline, SubmitError};
 use interline_store::{DueKind, StoreError, UpstreamKey};
 use interline_upstream::{Answer, Call, Dialect, Endpoint, Evidence, Fault, Response};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -48,29 +48,10 @@ impl Gateway {
 
     /// The same; with the span of the call, for those that follow from it.
     pub(crate) async fn ask_traced(&self, upstream: &Upstream, call: &Call) -> (Result<Answer, String>, Span) {
-        let _permit: Option<Permit> = upstream.lane.permit().await;
+        let permit = upstream.lane.permit().await;
         let span = call_span(&upstream.record.id, call);
-        let answer = self.exchange(upstream, call, &span).instrument(span.clone()).await;
+        let answer = self.exchange(upstream, call, &span, permit).instrument(span.clone()).await;
         (answer, span)
-    }
-
-    async fn exchange(&self, upstream: &Upstream, call: &Call, span: &Span) -> Result<Answer, String> {
-        let (dialect, endpoint) = self.endpoint(upstream)?;
-        let Some(mut request) = dialect.encode(&endpoint, call) else { return Ok(Answer::Fault(Fault::Unsupported)) };
-        self.tell_upstream(&mut request, span, None);
-        let began = Instant::now();
-        let answered = self.egress.call(&upstream.lane, &request).await;
-        let took = began.elapsed();
-        let mut response = answered.map_err(|error| {
-            upstream.meters.called(call, took, Err((&error).into()));
-            call_failed(span, "no_answer");
-            error.to_string()
-        })?;
-        remove_key(&mut response, &endpoint.key);
-        let answer = dialect.decode(call, &response);
-        upstream.meters.called(call, took, Ok(&answer));
-        call_answered(span, response.status, &answer);
-        Ok(answer)
     }
 
     /// Makes a call that is never repeated, if that can begin before `deadline`; `order` is the trace that it belongs to.
@@ -101,17 +82,30 @@ impl Gateway {
     }
 }
 
+/// How much is read of the answer to a call that may be repeated.
+pub(crate) const fn bytes_max(call: &Call) -> usize {
+    match call {
+        Call::Catalogue | Call::Orders { .. } => RESPONSE_BYTES_MAX,
+        _ => SHORT_RESPONSE_BYTES_MAX,
+    }
+}
+
 /// Takes our key out of an answer, before anybody reads, keeps or shows a part of it.
 pub(crate) fn remove_key(response: &mut Response, key: &SecretString) {
     let key = key.expose_secret().as_bytes();
     if key.len() < KEY_BYTES_MIN {
         return;
     }
-    let mut from = 0;
-    while let Some(found) = response.body[from..].windows(key.len()).position(|window| window == key) {
-        let start = from + found;
-        response.body.splice(start..start + key.len(), REMOVED.iter().copied());
-        from = start + REMOVED.len();
+    // Built anew in one pass, for an answer may be made of keys alone.
+    let (mut kept, mut rest) = (Vec::new(), response.body.as_slice());
+    while let Some(found) = rest.windows(key.len()).position(|window| window == key) {
+        kept.extend_from_slice(&rest[..found]);
+        kept.extend_from_slice(REMOVED);
+        rest = &rest[found + key.len()..];
+    }
+    if !kept.is_empty() {
+        kept.extend_from_slice(rest);
+        response.body = kept;
     }
 }
 
@@ -138,5 +132,10 @@ mod tests {
         let mut response = Response { status: 200, retry_after_ms: None, body: b"k3yk3y bad key k3yk3y, k3y".to_vec() };
         remove_key(&mut response, &"k3yk3y".to_owned().into());
         assert_eq!(response.body, b"[key removed] bad key [key removed], k3y");
+        remove_key(&mut response, &"other".to_owned().into());
+        assert_eq!(response.body, b"[key removed] bad key [key removed], k3y");
+        response.body = b"k3yk3y".repeat(3);
+        remove_key(&mut response, &"k3yk3y".to_owned().into());
+        assert_eq!(response.body, b"[key removed]".repeat(3));
     }
 }

@@ -62,6 +62,7 @@ impl Operation for Reported {
 
 impl Reported {
     fn running(&self, work: &mut Work, attempt: &AttemptRow, order: &OrderRow) {
+        self.note_remains(work, attempt, order.quantity);
         match step(order.progress(), order.quantity, &self.report) {
             Step::NoNews => {
                 self.charge_while_running(work, attempt);
@@ -91,6 +92,15 @@ impl Reported {
         if progress.status != order.status {
             let data = json!({"status": progress.status.name(), "remains": progress.remains, "start_count": progress.start_count});
             work.event(&tags_of(work, attempt), self.now, "progress", progress.status.name(), Some(data));
+        }
+    }
+
+    /// What cannot remain is taken for the nearest that can, and that is said once.
+    fn note_remains(&self, work: &mut Work, attempt: &AttemptRow, quantity: u64) {
+        let Some(remains) = self.report.remains else { return };
+        if !u64::try_from(remains).is_ok_and(|remains| remains <= quantity) {
+            let text = format!("{remains} of {quantity} cannot remain: read as the nearest that can");
+            work.finding(format!("remains:{}", attempt.id), "remains", &tags_of(work, attempt), self.now, text);
         }
     }
 

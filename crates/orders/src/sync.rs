@@ -35,13 +35,18 @@ impl Gateway {
         self.endpoint(upstream).map_err(|text| GatewayError::Upstream { upstream: id.clone(), text })?;
         let read = match self.ask(upstream, &Call::Catalogue).await {
             Ok(Answer::Catalogue(listings)) if listings.is_empty() => Err("its catalogue is empty".to_owned()),
-            Ok(Answer::Catalogue(listings)) => Ok(records(id, listings)),
+            Ok(Answer::Catalogue(listings)) => Ok(listings),
             Ok(Answer::Fault(fault)) => Err(describe(&fault)),
             Ok(_) => Err("the answer was no catalogue".to_owned()),
             Err(text) => Err(text),
         };
         match read {
             Ok(listings) => {
+                let of = id.clone();
+                // A large one takes a while; no customer's call waits on this thread until it is done.
+                let listings = tokio::task::spawn_blocking(move || records(&of, listings));
+                // It is given up only when the process ends.
+                let listings = listings.await.map_err(|_| StoreError::Busy)?;
                 self.store.keep_listings(id, &listings, self.now()).await?;
                 self.reload_catalogue().await?;
                 Ok(listings.len())
@@ -70,11 +75,14 @@ fn records(upstream: &UpstreamId, listings: Vec<Listing>) -> Vec<ListingRecord> 
         category: listing.category,
         service_type: listing.service_type,
         rate: listing.rate.normalize(),
+        price: listing.price,
         min: listing.min,
         max: listing.max,
         refill: listing.refill,
         cancel: listing.cancel,
         dripfeed: listing.dripfeed,
+        changes: listing.changes,
+        upgrades: listing.upgrades,
         present: true,
     };
     let by_id: BTreeMap<String, ListingRecord> = listings.into_iter().map(|l| (l.service.clone(), record(l))).collect();

@@ -35,6 +35,7 @@ impl Gateway {
         let mut workers = tokio::task::JoinSet::new();
         workers.spawn(Arc::clone(self).dispatch());
         workers.spawn(Arc::clone(self).follow());
+        workers.spawn(Arc::clone(self).feeds());
         workers.spawn(Arc::clone(self).notice_others());
         workers.spawn(Arc::clone(self).refresh());
         workers.spawn(Arc::clone(self).deadlines());
@@ -58,6 +59,9 @@ impl Gateway {
         });
         if drained.await.is_err() {
             tracing::warn!("stopped with work under way; it is recovered at the next start");
+        }
+        if let Err(error) = self.store.give_up_leases(&self.boot).await {
+            tracing::warn!(%error, "other servers wait until the leases of this one have run out");
         }
         ended
     }

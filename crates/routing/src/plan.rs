@@ -1,10 +1,10 @@
 //! The plan: who was considered, at what cost, and in which order they will be tried.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use interline_domain::{
     Currency, Micros, ServiceType, Timestamp, UpstreamId,
-    price::{Basis, margin_percent, price},
+    price::{Basis, Bought, PriceModel, margin_percent},
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -22,13 +22,15 @@ pub struct Wanted {
     pub basis: Basis,
     /// Whether it is delivered in runs.
     pub dripfeed: bool,
+    /// Its parameters by the names under which upstreams are sent them: prices may depend on one.
+    pub fields: BTreeMap<String, String>,
     /// What the customer is charged, in the base currency.
     pub charge_base: Micros,
 }
 
 /// One offer of the service, with what is known of its upstream now.
 #[derive(Debug, Clone)]
-pub struct Offer {
+pub struct Offer<'a> {
     /// The upstream.
     pub upstream: UpstreamId,
     /// The upstream's own service id.
@@ -42,7 +44,7 @@ pub struct Offer {
     /// What one unit of that currency is worth in the base currency; `None` without a rate.
     pub base_rate: Option<Decimal>,
     /// What the upstream's catalogue says; `None` if the service is not in it.
-    pub listed: Option<Listed>,
+    pub listed: Option<Listed<'a>>,
     /// What the order would have to be for the upstream's protocol to say it; `None` if it can be said as it is.
     pub unsayable: Option<&'static str>,
     /// What can be spent there: the smaller of the book and the last reading less the reserves since.
@@ -55,11 +57,13 @@ pub struct Offer {
 
 /// An upstream's own statement about a service.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct Listed<'a> {
     /// Its type; `None` for one that we do not know.
     pub service_type: Option<ServiceType>,
     /// Price per 1000, or per package, in the upstream's currency.
     pub rate: Decimal,
+    /// How the price follows from the order, where the rate does not say it all. Then the rate prices nothing.
+    pub price: Option<&'a PriceModel>,
     /// Smallest quantity.
     pub min: u64,
     /// Largest quantity.
@@ -117,7 +121,7 @@ impl Plan {
 }
 
 /// Judges every offer: cheapest landed cost in the base currency first, ties in the order of the offers.
-pub fn plan(wanted: &Wanted, offers: &[Offer], policy: &Policy, now: Timestamp) -> Plan {
+pub fn plan(wanted: &Wanted, offers: &[Offer<'_>], policy: &Policy, now: Timestamp) -> Plan {
     let (mut takers, passed): (Vec<Candidate>, Vec<Candidate>) =
         offers.iter().map(|offer| judge(wanted, offer, policy, now)).partition(|c| c.passed.is_none());
     // A stable sort keeps ties in the order of the offers.
@@ -129,8 +133,9 @@ pub fn plan(wanted: &Wanted, offers: &[Offer], policy: &Policy, now: Timestamp) 
     Plan { candidates: takers }
 }
 
-fn judge(wanted: &Wanted, offer: &Offer, policy: &Policy, now: Timestamp) -> Candidate {
-    let cost = offer.listed.as_ref().and_then(|l| price(l.rate, wanted.quantity, wanted.basis).ok());
+fn judge(wanted: &Wanted, offer: &Offer<'_>, policy: &Policy, now: Timestamp) -> Candidate {
+    let landed = landed_cost(wanted, offer);
+    let cost = landed.as_ref().ok().copied();
     let cost_base = cost.zip(offer.base_rate).and_then(|(cost, rate)| cost.convert(rate).ok());
     let margin = cost_base.and_then(|cost| margin_percent(wanted.charge_base, cost));
     Candidate {
@@ -142,17 +147,35 @@ fn judge(wanted: &Wanted, offer: &Offer, policy: &Policy, now: Timestamp) -> Can
         currency: offer.currency,
         cost_base,
         margin_percent: margin,
-        passed: against(wanted, offer, policy, now, cost.zip(cost_base)),
+        passed: against(wanted, offer, policy, now, landed, cost_base),
     }
+}
+
+/// What the order costs there, in the upstream's currency, or why that cannot be said.
+fn landed_cost(wanted: &Wanted, offer: &Offer<'_>) -> Result<Micros, Reason> {
+    let listed = offer.listed.as_ref().ok_or(Reason::NotListed)?;
+    let of_rate = PriceModel::of_rate(listed.rate, wanted.basis);
+    let model = listed.price.unwrap_or(&of_rate);
+    // What the order says counts before what the offer always says, as it does where both are sent.
+    let options = match model.option().and_then(|name| wanted.fields.get_key_value(name)) {
+        Some((name, value)) => {
+            let mut options = offer.params.clone();
+            options.insert(name.clone(), value.clone());
+            Cow::Owned(options)
+        }
+        None => Cow::Borrowed(&offer.params),
+    };
+    Ok(model.cost(&Bought::of(wanted.quantity, &options))?)
 }
 
 /// The first reason against an offer, or nothing.
 fn against(
     wanted: &Wanted,
-    offer: &Offer,
+    offer: &Offer<'_>,
     policy: &Policy,
     now: Timestamp,
-    costs: Option<(Micros, Micros)>,
+    cost: Result<Micros, Reason>,
+    cost_base: Option<Micros>,
 ) -> Option<Reason> {
     if !offer.enabled {
         return Some(Reason::Disabled);
@@ -180,7 +203,11 @@ fn against(
     if offer.base_rate.is_none() {
         return Some(Reason::NoRate);
     }
-    let Some((cost, cost_base)) = costs else { return Some(Reason::TooLarge) };
+    let cost = match cost {
+        Ok(cost) => cost,
+        Err(reason) => return Some(reason),
+    };
+    let Some(cost_base) = cost_base else { return Some(Reason::TooLarge) };
     if offer.exposed {
         return Some(Reason::Exposure);
     }

@@ -1,5 +1,6 @@
 //! A reason for each offer that is passed over, and the order of those that are not.
 
+use interline_domain::{money::MoneyError, price::PriceError};
 use proptest::prelude::*;
 
 use super::*;
@@ -10,7 +11,7 @@ fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-fn offer(upstream: &str, rate: &str) -> Offer {
+fn offer(upstream: &str, rate: &str) -> Offer<'static> {
     Offer {
         upstream: upstream.parse().unwrap(),
         service: "1".to_owned(),
@@ -21,6 +22,7 @@ fn offer(upstream: &str, rate: &str) -> Offer {
         listed: Some(Listed {
             service_type: Some(ServiceType::Default),
             rate: dec(rate),
+            price: None,
             min: 10,
             max: 10_000,
             dripfeed: None,
@@ -39,6 +41,7 @@ fn wanted(quantity: u64) -> Wanted {
         quantity,
         basis: Basis::PerThousand,
         dripfeed: false,
+        fields: BTreeMap::new(),
         charge_base: Micros::new(2_500_000),
     }
 }
@@ -47,7 +50,7 @@ fn policy() -> Policy {
     Policy { margin_floor_percent: Decimal::ZERO, price_max_age_ms: 86_400_000 }
 }
 
-fn reason(change: impl FnOnce(&mut Offer)) -> Option<Reason> {
+fn reason(change: impl FnOnce(&mut Offer<'_>)) -> Option<Reason> {
     let mut one = offer("alpha", "0.90");
     change(&mut one);
     plan(&wanted(1000), &[one], &policy(), NOW).candidates.remove(0).passed
@@ -125,7 +128,83 @@ fn the_cheapest_in_the_base_currency_is_first_and_ties_keep_the_order_of_the_off
     assert_eq!(euro.margin_percent, Some(dec("62.6")));
 }
 
-fn any_offer() -> impl Strategy<Value = Offer> {
+fn table(entries: &[(u64, &str)]) -> BTreeMap<u64, Decimal> {
+    entries.iter().map(|(from, value)| (*from, dec(value))).collect()
+}
+
+/// Totals for one day, and for thirty.
+fn stepped() -> PriceModel {
+    let tiers =
+        [("1".to_owned(), table(&[(10, "0.9"), (50, "4.2"), (100, "7.8")])), ("30".to_owned(), table(&[(10, "20")]))];
+    PriceModel::Stepped { tiers: tiers.into(), tier_option: "periodAmount".to_owned() }
+}
+
+fn priced<'a>(upstream: &str, model: &'a PriceModel, params: &[(&str, &str)]) -> Offer<'a> {
+    // The rate is for whoever wants to compare services; it prices nothing here.
+    let mut offer = offer(upstream, "1000000");
+    offer.params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    if let Some(listed) = offer.listed.as_mut() {
+        listed.price = Some(model);
+    }
+    offer
+}
+
+/// What comes to the same for one quantity comes to something else for another, and each is compared in one currency.
+#[test]
+fn the_cheapest_of_three_forms_of_price_depends_on_the_quantity() {
+    let (stepped, tiers) = (stepped(), PriceModel::TimedTiers { prices: table(&[(0, "3"), (500, "9.5")]) });
+    let euro =
+        Offer { currency: "EUR".parse().unwrap(), base_rate: Some(dec("1.10")), ..priced("table", &stepped, &[]) };
+    let offers = [offer("rate", "95"), euro, priced("time", &tiers, &[("duration", "2")])];
+    let ranked = |quantity| -> Vec<(String, String)> {
+        let wanted = Wanted { charge_base: Micros::new(90_000_000), ..wanted(quantity) };
+        let plan = plan(&wanted, &offers, &policy(), NOW);
+        plan.takers().map(|c| (c.upstream.to_string(), c.cost_base.unwrap().to_string())).collect()
+    };
+    for (quantity, order) in [
+        (10, [("rate", "0.95"), ("table", "0.99"), ("time", "6")]),
+        (60, [("table", "5.544"), ("rate", "5.7"), ("time", "6")]),
+        (100, [("time", "6"), ("table", "8.58"), ("rate", "9.5")]),
+        (500, [("time", "19"), ("table", "42.9"), ("rate", "47.5")]),
+    ] {
+        assert_eq!(ranked(quantity), order.map(|(id, cost)| (id.to_owned(), cost.to_owned())), "{quantity}");
+    }
+    let plan = plan(&wanted(10), &offers, &policy(), NOW);
+    let table = plan.candidates.iter().find(|c| c.upstream.as_str() == "table").unwrap();
+    assert_eq!(table.cost, Some(Micros::new(900_000)), "what is reserved is in the upstream's currency");
+}
+
+#[test]
+fn what_makes_no_price_is_passed_over_and_says_why() {
+    let (stepped, tiers) = (stepped(), PriceModel::TimedTiers { prices: table(&[(0, "3")]) });
+    let of = |offer: Offer<'_>, quantity, fields: &[(&str, &str)]| {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let wanted = Wanted { charge_base: Micros::new(90_000_000), fields, ..wanted(quantity) };
+        let candidate = plan(&wanted, &[offer], &policy(), NOW).candidates.remove(0);
+        (candidate.cost.map(|cost| cost.to_string()), candidate.passed.map(|reason| reason.to_string()))
+    };
+    let costs = |cost: &str| (Some(cost.to_owned()), None);
+    let passed = |why: &str| (None, Some(format!("its cost cannot be computed: {why}")));
+    assert_eq!(of(priced("time", &tiers, &[("duration", "2")]), 10, &[]), costs("6"));
+    let no_duration = "the price is by time, and the offer's parameters name no duration";
+    assert_eq!(of(priced("time", &tiers, &[]), 10, &[]), passed(no_duration));
+    assert_eq!(of(priced("table", &stepped, &[]), 10, &[]), costs("0.9"));
+    assert_eq!(of(priced("table", &stepped, &[("periodAmount", "30")]), 10, &[]), costs("20"));
+    let by_order = [("periodAmount", "30"), ("link", "https://example.com/p")];
+    assert_eq!(of(priced("table", &stepped, &[("periodAmount", "1")]), 10, &by_order), costs("20"));
+    let no_tier = "no price is listed for periodAmount `7`";
+    assert_eq!(of(priced("table", &stepped, &[]), 10, &[("periodAmount", "7")]), passed(no_tier));
+    let mut fewer = priced("table", &stepped, &[]);
+    fewer.listed.as_mut().unwrap().min = 1;
+    assert_eq!(of(fewer.clone(), 9, &[]), passed("no price is listed for a quantity of 9"));
+    fewer.available = Micros::new(899_999);
+    assert_eq!(of(fewer.clone(), 10, &[]).1, Some(Reason::Balance.to_string()), "the landed cost is what is needed");
+    fewer.enabled = false;
+    assert_eq!(of(fewer, 9, &[]).1, Some(Reason::Disabled.to_string()));
+    assert_eq!(Reason::from(PriceError::Amount(MoneyError::TooLarge)), Reason::TooLarge);
+}
+
+fn any_offer() -> impl Strategy<Value = Offer<'static>> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (flags, 0i64..5_000_000, 0i64..5_000_000, 1u64..2000, 0i64..200_000_000).prop_map(
         |((enabled, exposed, tried, listed), rate, available, max, age)| {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use interline_domain::price::PriceError;
 use serde::{Deserialize, Serialize};
 
 /// Why an offer cannot take an order. The text is for operators; customers never see it.
@@ -32,6 +33,11 @@ pub enum Reason {
     Dripfeed,
     /// The upstream's currency has no rate to the base currency.
     NoRate,
+    /// What the upstream lists makes no price for this order.
+    NoPrice {
+        /// Why not.
+        why: String,
+    },
     /// Too many submissions there are unknown.
     Exposure,
     /// The upstream's balance does not cover the cost.
@@ -42,6 +48,17 @@ pub enum Reason {
     Tried,
     /// The cost leaves the range of the books.
     TooLarge,
+}
+
+impl From<PriceError> for Reason {
+    fn from(error: PriceError) -> Self {
+        match error {
+            PriceError::Amount(_) => Self::TooLarge,
+            PriceError::NoStep(_) | PriceError::NoTier { .. } | PriceError::NoDuration | PriceError::Malformed => {
+                Self::NoPrice { why: error.to_string() }
+            }
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -55,6 +72,7 @@ impl fmt::Display for Reason {
             Self::Protocol { allowed } => write!(f, "its protocol cannot say this order: {allowed}"),
             Self::Dripfeed => f.write_str("no drip-feed there"),
             Self::NoRate => f.write_str("its currency has no rate"),
+            Self::NoPrice { why } => write!(f, "its cost cannot be computed: {why}"),
             Self::Exposure => f.write_str("exposure cap reached: too many unknown submissions"),
             Self::Balance => f.write_str("upstream balance too small"),
             Self::Margin => f.write_str("margin below the floor"),

@@ -1,5 +1,7 @@
 //! Amounts: whole micro-units (10⁻⁶ of the currency) inside, decimal text outside, never a float.
 
+use serde_json::Value;
+
 const MICROS_PER_UNIT: u64 = 1_000_000;
 const PLACES: usize = 6;
 /// The largest amount that is read: a thousand million units.
@@ -27,6 +29,19 @@ pub(crate) fn text(micros: i64) -> String {
         "" => format!("{sign}{units}"),
         places => format!("{sign}{units}.{places}"),
     }
+}
+
+/// The same as a JSON number, for upstreams that write amounts so.
+pub(crate) fn number(micros: i64) -> Value {
+    serde_json::from_str(&text(micros)).unwrap_or_default()
+}
+
+/// `amount` times all of `factors` by all of `divisors`, rounded once, half up at a micro-unit.
+pub(crate) fn scaled(amount: i64, factors: &[u64], divisors: &[u64]) -> i64 {
+    let times = |product: i128, factor: &u64| product.saturating_mul(i128::from(*factor));
+    let above = factors.iter().fold(i128::from(amount), times);
+    let below = divisors.iter().fold(1, times).max(1);
+    saturated(above.saturating_mul(2).saturating_add(below) / below.saturating_mul(2))
 }
 
 /// What `quantity` costs at `rate` per 1000, rounded half up at a micro-unit.
@@ -81,6 +96,26 @@ mod tests {
         assert_eq!(price(1_500, 1), 2);
         assert_eq!(price(900_001, 10), 9_000);
         assert_eq!(price(i64::MAX, u64::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn a_product_is_rounded_once() {
+        assert_eq!(scaled(900_000, &[1_000], &[1_000]), price(900_000, 1_000));
+        assert_eq!(scaled(7_800_000, &[250], &[100]), 19_500_000);
+        assert_eq!(scaled(1, &[1, 1], &[2]), 1);
+        assert_eq!(scaled(1, &[1], &[2, 2]), 0);
+        assert_eq!(scaled(1_000_000, &[1], &[3]), 333_333);
+        assert_eq!(scaled(5, &[], &[]), 5);
+        assert_eq!(scaled(i64::MAX, &[u64::MAX, u64::MAX], &[1]), i64::MAX);
+    }
+
+    #[test]
+    fn a_number_is_written_as_the_text_is() {
+        for (micro_units, written) in [(900_000, "0.9"), (10_000_000, "10"), (1, "1e-6"), (135_500_000, "135.5")] {
+            let number = number(micro_units);
+            assert!(number.is_number());
+            assert_eq!(number.to_string().parse::<f64>(), written.parse(), "{written}");
+        }
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! How a simulated upstream is set up.
 
-use crate::{amount, fault::Fault};
+use std::str::FromStr;
+
+use crate::{
+    amount,
+    catalogue::{NamedService, Tarif, demo_named_services, demo_tarifs, numbered_services},
+    fault::Fault,
+};
 
 /// The service of the small catalogue that takes drip-feed.
 const DRIPFEED_ID: &str = "8";
@@ -9,14 +15,20 @@ const DRIPFEED_ID: &str = "8";
 /// balance, orders that complete within seconds, no faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The protocol that it speaks.
+    pub adapter: Adapter,
     /// The API key that calls must carry.
     pub key: String,
     /// The currency of every amount.
     pub currency: String,
     /// The balance at the start: decimal text with at most six places.
     pub balance: String,
-    /// The catalogue.
+    /// The catalogue of PerfectPanel, and at Streamrise that of its PerfectPanel part.
     pub services: Vec<Service>,
+    /// The catalogue of Streamrise's native face.
+    pub named: Vec<NamedService>,
+    /// The catalogue of Streamskill.
+    pub tarifs: Vec<Tarif>,
     /// How orders live by themselves.
     pub life: Life,
     /// The faults that are active from the start.
@@ -26,21 +38,107 @@ pub struct Config {
     /// The first order's id; later ones rise by one, and refills begin a million above. A caller whose books outlive
     /// the sandbox gives a higher one at each start, because to those books an id that comes again is a contradiction.
     pub first_order: u64,
+    /// How many sockets of the push feed the key may have open (Streamrise).
+    pub feed_sockets: u32,
+    /// How fast the key may call; whoever is faster is told so, and nothing is carried out.
+    pub rate_limit: Option<RateLimit>,
+    /// How far its clock is off, in milliseconds: what it says of when an order was made.
+    pub clock_off_ms: i64,
+}
+
+impl Config {
+    /// The defaults of an adapter, with a small catalogue of its own at `rate_percent` of its usual prices.
+    pub fn of(adapter: Adapter, rate_percent: u32) -> Self {
+        let services = match adapter {
+            Adapter::PerfectPanel => demo_services(rate_percent),
+            Adapter::Streamrise => numbered_services(rate_percent),
+            Adapter::Streamskill => Vec::new(),
+        };
+        Self {
+            adapter,
+            services,
+            named: demo_named_services(rate_percent),
+            tarifs: demo_tarifs(rate_percent),
+            // "Token bucket 30 burst, refill 2/s"; the others name no limit.
+            rate_limit: (adapter == Adapter::Streamskill).then_some(RateLimit { burst: 30, per_second: 2 }),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            adapter: Adapter::PerfectPanel,
             key: "sandbox".to_owned(),
             currency: "USD".to_owned(),
             balance: "1000".to_owned(),
             services: demo_services(100),
+            named: Vec::new(),
+            tarifs: Vec::new(),
             life: Life::default(),
             faults: Vec::new(),
             charge_after_partial: ChargeAfterPartial::Net,
             first_order: 1_001,
+            feed_sockets: 4,
+            rate_limit: None,
+            clock_off_ms: 0,
         }
     }
+}
+
+/// The protocol that a simulated upstream speaks, under the name of the adapter that talks to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Adapter {
+    /// PerfectPanel v2 (seed `panel-api-v2.txt`).
+    #[default]
+    PerfectPanel,
+    /// Streamrise (seed `streamrise-api.txt`): its PerfectPanel part, its native face and its push feed.
+    Streamrise,
+    /// Streamskill (seed `streamskill-purchases-create.txt`).
+    Streamskill,
+}
+
+impl Adapter {
+    /// Every protocol there is.
+    pub const ALL: [Self; 3] = [Self::PerfectPanel, Self::Streamrise, Self::Streamskill];
+
+    /// Its name on the command line and in catalogue files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PerfectPanel => "perfectpanel",
+            Self::Streamrise => "streamrise",
+            Self::Streamskill => "streamskill",
+        }
+    }
+
+    /// The service that each of the small catalogues begins with, by the id under which an offer names it.
+    pub const fn first_service(self) -> &'static str {
+        match self {
+            Self::PerfectPanel | Self::Streamskill => "1",
+            Self::Streamrise => "twitchViewers",
+        }
+    }
+}
+
+impl FromStr for Adapter {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|adapter| adapter.name() == name).ok_or_else(|| {
+            let allowed = Self::ALL.map(Self::name).join(", ");
+            format!("unknown adapter `{name}`; allowed are: {allowed}")
+        })
+    }
+}
+
+/// A bucket of tokens: each call takes one, and it fills up by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many it holds.
+    pub burst: u32,
+    /// How many it gains in a second.
+    pub per_second: u32,
 }
 
 /// A service of the catalogue.

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! [[fault]]
-//! action = "add"          # or status, services, balance, cancel, refill, refill_status; "*" (the default): all
+//! action = "add"          # or one of Fault::ACTIONS; "*" (the default): all but feed
 //! kind = "take_and_drop"  # a FaultKind
 //! count = 2               # how many calls meet it; 0 (the default): until it is removed
 //! delay_ms = 0            # waited before the answer; the default is 0
@@ -17,14 +17,16 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 /// The most faults that can be active at once.
 const FAULTS_MAX: usize = 1_000;
 
+/// The action of the push feed.
+const FEED: &str = "feed";
+
 /// One scripted fault. A call meets the first active fault that fits it, and no other; only
 /// [`FaultKind::ChargeDrift`] adds itself to whatever else an order meets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// `add`, `status`, `services`, `balance`, `cancel`, `refill`, `refill_status`, or `*` for every action. Faults of
-    /// the connection ([`FaultKind::RefuseConnection`], [`FaultKind::DropBeforeReading`]) strike before the action is
-    /// known and ignore it.
+    /// One of [`Fault::ACTIONS`]. Faults of the connection ([`FaultKind::RefuseConnection`],
+    /// [`FaultKind::DropBeforeReading`]) strike before the action is known and ignore it.
     #[serde(default = "every_action", deserialize_with = "read_action")]
     pub action: String,
     /// What happens.
@@ -40,9 +42,31 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// What `action` may be.
-    pub const ACTIONS: [&'static str; 8] =
-        ["*", "add", "status", "services", "balance", "cancel", "refill", "refill_status"];
+    /// What `action` may be, whatever the protocol calls it: `services` is every table of a catalogue, `orders` every
+    /// list of orders, `feed` the push feed, and `*` everything but the feed.
+    ///
+    /// A socket of the feed meets a fault when it asks to be admitted ([`FaultKind::Refusal`],
+    /// [`FaultKind::TooManyRequests`]), or, once it has subscribed, at once and then whenever there is news for it.
+    pub const ACTIONS: [&'static str; 18] = [
+        "*",
+        "add",
+        "status",
+        "services",
+        "balance",
+        "cancel",
+        "refill",
+        "refill_status",
+        "orders",
+        "pause",
+        "resume",
+        "delete",
+        "quote",
+        "upgrade",
+        "change",
+        "prolong",
+        "validate",
+        "feed",
+    ];
 }
 
 /// What can happen to a call. On the wire and in files the names are in snake case, as [`FaultKind::name`] gives
@@ -56,9 +80,11 @@ pub enum FaultKind {
     /// The connection is accepted and closed, and nothing is read. It meets connections, so control calls meet it
     /// too.
     DropBeforeReading,
-    /// The call is carried out (an order or a refill is taken) and the connection closed without an answer.
+    /// The call is carried out (an order or a refill is taken) and the connection closed without an answer. The feed:
+    /// the socket is closed without a word.
     TakeAndDrop,
-    /// The call is carried out and never answered.
+    /// The call is carried out and never answered. The feed: from then on nothing is sent or read, and the socket stays
+    /// open.
     TakeAndHang,
     /// The call is carried out and answered with 502 and an HTML page.
     TakeAnd502,
@@ -68,13 +94,14 @@ pub enum FaultKind {
     Empty,
     /// Not carried out; an error text that no list knows.
     UnknownError,
-    /// Not carried out; a refusal that every client lists, under 200.
+    /// Not carried out; a refusal that every client lists, as the protocol says it: mostly under 200. The feed:
+    /// `no auth`.
     Refusal,
     /// Not carried out; the same refusal under 502.
     RefusalUnder502,
-    /// Not carried out; `Not enough funds on balance`.
+    /// Not carried out; the balance is said to be too small.
     NoFunds,
-    /// Not carried out; `Link is invalid`.
+    /// Not carried out; the target is said to be none.
     BadLink,
     /// `add` only: the order is taken, and the answer's id is a text that is none.
     WrongId,
@@ -84,15 +111,23 @@ pub enum FaultKind {
     ChargeDrift,
     /// Carried out and answered correctly, after `delay_ms`.
     Slow,
-    /// Not carried out; 429 with `Retry-After`.
+    /// Not carried out; 429 with `Retry-After`. The feed: `too many`.
     TooManyRequests,
     /// Not carried out; the panel says that it has an active order with this link.
     ActiveOrder,
+    /// Carried out; bytes that are no text, under 200. The feed: frames that say nothing.
+    Garbage,
+    /// Carried out; 100 MB under 200. The feed: a frame of 10 MB.
+    Huge,
+    /// Carried out; JSON that is nested a hundred thousand deep, under 200.
+    Deep,
+    /// Not carried out; a redirect to another host name. It leads back here, so whoever follows it is in the journal.
+    Redirect,
 }
 
 impl FaultKind {
     /// Every kind there is.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::RefuseConnection,
         Self::DropBeforeReading,
         Self::TakeAndDrop,
@@ -111,6 +146,10 @@ impl FaultKind {
         Self::Slow,
         Self::TooManyRequests,
         Self::ActiveOrder,
+        Self::Garbage,
+        Self::Huge,
+        Self::Deep,
+        Self::Redirect,
     ];
 
     /// Its name in files, in JSON and in the journal.
@@ -134,6 +173,10 @@ impl FaultKind {
             Self::Slow => "slow",
             Self::TooManyRequests => "too_many_requests",
             Self::ActiveOrder => "active_order",
+            Self::Garbage => "garbage",
+            Self::Huge => "huge",
+            Self::Deep => "deep",
+            Self::Redirect => "redirect",
         }
     }
 
@@ -146,8 +189,26 @@ impl FaultKind {
     pub(crate) const fn carries_out(self) -> bool {
         matches!(
             self,
-            Self::TakeAndDrop | Self::TakeAndHang | Self::TakeAnd502 | Self::WrongId | Self::ChargeDrift | Self::Slow
+            Self::TakeAndDrop
+                | Self::TakeAndHang
+                | Self::TakeAnd502
+                | Self::WrongId
+                | Self::ChargeDrift
+                | Self::Slow
+                | Self::Garbage
+                | Self::Huge
+                | Self::Deep
         )
+    }
+
+    /// Whether it turns a socket of the feed away.
+    pub(crate) const fn turns_away(self) -> bool {
+        matches!(self, Self::Refusal | Self::TooManyRequests)
+    }
+
+    /// Whether it happens to a socket of the feed that has subscribed.
+    pub(crate) const fn disturbs(self) -> bool {
+        matches!(self, Self::TakeAndDrop | Self::TakeAndHang | Self::Garbage | Self::Huge)
     }
 
     /// Whether it only makes sense where an order could be taken.
@@ -224,6 +285,10 @@ impl Faults {
         if self.0.len() >= FAULTS_MAX {
             return Err(format!("there are {FAULTS_MAX} faults already"));
         }
+        let kind = fault.kind;
+        if fault.action == FEED && !(kind.turns_away() || kind.disturbs() || kind.is_of_connection()) {
+            return Err(format!("`{}` cannot happen to the feed", kind.name()));
+        }
         let ends = fault.kind == FaultKind::RefuseConnection && fault.delay_ms > 0;
         let until_ms = ends.then(|| now_ms.saturating_add(fault.delay_ms));
         self.0.push(Active { fault, until_ms });
@@ -261,6 +326,11 @@ impl Faults {
             let elsewhere = kind.is_of_connection() || kind == FaultKind::ChargeDrift;
             fits(fault, action) && !elsewhere && (kind != FaultKind::DuplicateId || orders_exist)
         })
+    }
+
+    /// The fault that a socket of the feed meets, used up by one: of those that can happen to it now.
+    pub(crate) fn take_for_feed(&mut self, happens: impl Fn(FaultKind) -> bool) -> Option<Fault> {
+        self.take(|fault| fault.action == FEED && happens(fault.kind))
     }
 
     /// Whether an order that is taken now is charged too much.

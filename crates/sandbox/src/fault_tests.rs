@@ -90,6 +90,24 @@ fn faults_of_an_order_need_one() {
 }
 
 #[test]
+fn the_feed_meets_what_can_happen_to_it_and_nothing_else() {
+    let mut faults = active([
+        fault("*", FaultKind::TakeAndDrop, 0),
+        fault("feed", FaultKind::TakeAndDrop, 1),
+        fault("feed", FaultKind::Refusal, 1),
+    ]);
+    let kind = |fault: Option<Fault>| fault.map(|fault| fault.kind);
+    assert_eq!(kind(faults.take_for_feed(FaultKind::turns_away)), Some(FaultKind::Refusal));
+    assert_eq!(kind(faults.take_for_feed(FaultKind::turns_away)), None);
+    assert_eq!(kind(faults.take_for_feed(FaultKind::disturbs)), Some(FaultKind::TakeAndDrop));
+    assert_eq!(kind(faults.take_for_feed(FaultKind::disturbs)), None, "every action is not the feed's");
+    for refused in FaultKind::ALL.into_iter().filter(|kind| !kind.turns_away() && !kind.disturbs()) {
+        let added = Faults::default().add(fault("feed", refused, 0), 0);
+        assert_eq!(added.is_err(), !refused.is_of_connection(), "{refused:?}");
+    }
+}
+
+#[test]
 fn refused_connections_end_by_time_or_by_removal() {
     let mut faults = Faults::default();
     let timed = Fault { delay_ms: 50, ..fault("*", FaultKind::RefuseConnection, 0) };

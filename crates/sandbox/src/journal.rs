@@ -60,10 +60,10 @@ pub struct JournalRefill {
 /// A call that arrived. Connections that were refused are never seen and so are not here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalCall {
-    /// The action (`multiStatus` is `status`), or `connect` for a connection that was dropped before anything was
-    /// read.
+    /// The action under the name that faults know it by (`multiStatus` is `status`), or `connect` for a connection that
+    /// was dropped before anything was read. `feed`: a socket of the push feed gave a key, or met a fault later.
     pub action: String,
-    /// The name of the fault that it met.
+    /// The name of the fault that it met, or `rate_limit` for a call that was faster than the key may be.
     pub fault: Option<String>,
     /// The order that an `add` took, or the one `order` that another action named.
     pub order: Option<String>,

@@ -83,7 +83,12 @@ impl LifeClock {
 
     /// How an unscripted order stands that was taken when this clock read `born_ms`.
     pub(crate) fn standing(&self, born_ms: u64, quantity: u64, now_ms: u64) -> Standing {
-        let age_ms = self.at(now_ms).saturating_sub(born_ms);
+        self.standing_at(born_ms, quantity, self.at(now_ms))
+    }
+
+    /// How it stands when this clock reads `reading_ms`.
+    pub(crate) fn standing_at(&self, born_ms: u64, quantity: u64, reading_ms: u64) -> Standing {
+        let age_ms = reading_ms.saturating_sub(born_ms);
         let Life { start_ms, finish_ms } = self.life;
         let unborn = age_ms == 0 && self.paused_since_ms.is_some();
         if age_ms < start_ms || unborn {
@@ -112,7 +117,7 @@ fn word(status: &str) -> Word {
     match plain.as_str() {
         "completed" | "complete" | "done" => Word::Completed,
         "canceled" | "cancelled" | "canelled" | "refunded" | "refunds" => Word::Canceled,
-        "partial" | "fail" | "failed" | "error" | "rejected" | "expired" => Word::Short,
+        "partial" | "fail" | "failed" | "error" | "rejected" | "expired" | "deleted" => Word::Short,
         _ => Word::Running,
     }
 }

@@ -1,20 +1,34 @@
-//! The simulated panel itself: its catalogue, orders and balance. It reads no clock: the time is an argument, in
-//! milliseconds since the sandbox started.
+//! The simulated panel itself: its catalogue, orders and balance, and PerfectPanel's face. It reads no clock: the time
+//! is an argument, in milliseconds since the sandbox started.
 
+mod alter;
+mod named;
+mod native;
+mod news;
+mod order;
+mod pace;
+pub(crate) mod purchases;
 mod refills;
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{
     amount,
-    config::{ChargeAfterPartial, Config, Service},
+    call::{Asked, Call},
+    config::{Adapter, ChargeAfterPartial, Config, Service},
+    face::{Face, error},
     journal::JournalOrder,
     life::{LifeClock, Standing},
     order_type,
     wire::{self, Fields, field},
 };
+use named::Named;
+use news::Watched;
+use order::Order;
+use purchases::Offered;
 use refills::Refills;
 
 /// The most orders that are kept; the oldest are forgotten first.
@@ -24,50 +38,47 @@ const ORDERS_MAX: usize = 1_000_000;
 const IDS_MAX: usize = 100;
 
 const NO_ORDER: &str = "Incorrect order ID";
+const NO_FUNDS: &str = "Not enough funds on balance";
 
 /// The panel's state.
 pub(crate) struct Panel {
+    adapter: Adapter,
     key: String,
     currency: String,
     balance: i64,
     catalogue: Vec<Listed>,
+    named: Vec<Named>,
+    tarifs: Vec<Offered>,
     clock: LifeClock,
+    /// The start, by its own clock of the day, in Unix milliseconds.
+    epoch_ms: i64,
     charge_after_partial: ChargeAfterPartial,
     orders: BTreeMap<u64, Order>,
     next_order: u64,
     refills: Refills,
+    watched: Watched,
 }
 
 /// What a call that was carried out came to.
 pub(crate) struct Answered {
-    /// The JSON answer.
+    /// The HTTP status.
+    pub(crate) status: StatusCode,
+    /// The JSON answer; null for none.
     pub(crate) body: Value,
     /// The order that was taken.
     pub(crate) taken: Option<u64>,
 }
 
+impl Answered {
+    /// An answer to a call that took no order.
+    pub(crate) fn of(body: Value) -> Self {
+        Self { status: StatusCode::OK, body, taken: None }
+    }
+}
+
 struct Listed {
     service: Service,
     rate: i64,
-}
-
-struct Order {
-    service: String,
-    target: String,
-    quantity: u64,
-    params: BTreeMap<String, String>,
-    cancelable: bool,
-    refillable: bool,
-    /// Its latest refill.
-    refill: Option<u64>,
-    start_count: u64,
-    charge: i64,
-    refunded: i64,
-    taken_at_ms: u64,
-    /// The reading of the life clock when it was taken.
-    born_ms: u64,
-    /// How it was made to stand; until then it lives by the clock.
-    made: Option<Standing>,
 }
 
 impl Panel {
@@ -79,20 +90,54 @@ impl Panel {
         Ok(Self {
             balance: amount::micros(&config.balance)?,
             catalogue: config.services.into_iter().map(listed).collect::<Result<_, String>>()?,
+            named: config.named.into_iter().map(Named::new).collect::<Result<_, String>>()?,
+            tarifs: config.tarifs.into_iter().map(Offered::new).collect::<Result<_, String>>()?,
+            adapter: config.adapter,
             key: config.key,
             currency: config.currency,
             clock: LifeClock::new(config.life),
+            epoch_ms: 0,
             charge_after_partial: config.charge_after_partial,
             orders: BTreeMap::new(),
             next_order: config.first_order,
             refills: Refills::new(config.first_order),
+            watched: Watched::default(),
         })
     }
 
-    /// Carries out a call. With `drift`, an order that it takes is charged above the price.
+    /// Sets the clock of the day: what it shows at the start, in Unix milliseconds.
+    pub(crate) fn begin_at(&mut self, epoch_ms: i64) {
+        self.epoch_ms = epoch_ms;
+    }
+
+    /// Whether a key is the one that is accepted.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        key == self.key
+    }
+
+    /// Carries out a call of any face. With `drift`, an order that it takes is charged above the price.
+    pub(crate) fn carry_out(&mut self, call: &Call, now_ms: u64, drift: bool) -> Answered {
+        match &call.asked {
+            Asked::Panel if self.adapter == Adapter::Streamrise => self.panel_part(call, now_ms, drift),
+            Asked::Panel => self.answer(&call.action, &call.fields, now_ms, drift),
+            Asked::Native(name) => self.native(name, call, now_ms, drift),
+            Asked::Purchases(route) => self.purchases(*route, call, now_ms, drift),
+        }
+    }
+
+    /// What a face says when it takes an order.
+    pub(crate) fn acceptance(&self, face: Face, number: u64, now_ms: u64) -> Value {
+        match face {
+            Face::Panel => json!({ "order": number }),
+            Face::Native => self.native_acceptance(number, now_ms),
+            Face::Purchases => self.purchase(number, false, now_ms),
+        }
+    }
+
+    /// Carries out a call of PerfectPanel's face. With `drift`, an order that it takes is charged above the price.
     pub(crate) fn answer(&mut self, action: &str, fields: &Fields, now_ms: u64, drift: bool) -> Answered {
         if field(fields, "key") != self.key {
-            return Answered { body: error("Invalid API key"), taken: None };
+            return Answered::of(error("Invalid API key"));
         }
         let body = match action {
             "add" => return self.add_answer(fields, now_ms, drift),
@@ -104,7 +149,7 @@ impl Panel {
             "refill_status" => self.refill_statuses(fields, now_ms),
             _ => error("Incorrect request"),
         };
-        Answered { body, taken: None }
+        Answered::of(body)
     }
 
     /// The latest order.
@@ -129,6 +174,12 @@ impl Panel {
 
     pub(crate) fn set_rate(&mut self, service: &str, rate: &str) -> Result<(), String> {
         let micros = amount::micros(rate)?;
+        if self.adapter == Adapter::Streamskill {
+            return self.set_tarif_rate(service, rate);
+        }
+        if let Some(named) = self.named.iter_mut().find(|named| named.is(service)) {
+            return named.set_rate(rate);
+        }
         let listed = self.catalogue.iter_mut().find(|listed| listed.service.id == service);
         let listed = listed.ok_or_else(|| format!("there is no service `{service}`"))?;
         rate.clone_into(&mut listed.service.rate);
@@ -170,8 +221,13 @@ impl Panel {
         self.orders.get(&number).map(|order| (number, order))
     }
 
+    /// The same for a caller: what was removed is not there.
+    fn there(&self, id: &str) -> Option<(u64, &Order)> {
+        self.find(id).filter(|(_, order)| !order.removed)
+    }
+
     fn standing(&self, order: &Order, now_ms: u64) -> Standing {
-        order.made.clone().unwrap_or_else(|| self.clock.standing(order.born_ms, order.quantity, now_ms))
+        order.made.clone().unwrap_or_else(|| self.standing_by_clock(order, now_ms))
     }
 
     fn make(&mut self, number: u64, standing: Standing) {
@@ -181,6 +237,7 @@ impl Panel {
             order.refunded = refund;
             order.made = Some(standing);
         }
+        self.watch(number);
     }
 
     fn reported_charge(&self, order: &Order) -> i64 {
@@ -226,8 +283,8 @@ impl Panel {
 
     fn add_answer(&mut self, fields: &Fields, now_ms: u64, drift: bool) -> Answered {
         match self.add(fields, now_ms, drift) {
-            Ok(number) => Answered { body: json!({ "order": number }), taken: Some(number) },
-            Err(text) => Answered { body: error(&text), taken: None },
+            Ok(number) => Answered { taken: Some(number), ..Answered::of(json!({ "order": number })) },
+            Err(text) => Answered::of(error(&text)),
         }
     }
 
@@ -244,37 +301,31 @@ impl Panel {
             return Err(format!("Quantity more than maximum {max}"));
         }
         let price = if flat { listed.rate } else { amount::price(listed.rate, quantity) };
-        let charge = if drift { amount::drifted(price) } else { price };
-        if charge > self.balance {
-            return Err("Not enough funds on balance".to_owned());
-        }
-        let number = self.next_order;
         let order = Order {
-            service: service.to_owned(),
-            target: target.to_owned(),
-            quantity,
             params: wire::parameters(fields),
             cancelable: listed.service.cancel,
             refillable: listed.service.refill,
-            refill: None,
-            start_count: 1_000 + number % 9_000,
-            charge,
-            refunded: 0,
-            taken_at_ms: now_ms,
-            born_ms: self.clock.at(now_ms),
-            made: None,
+            ..Order::new(service, target, quantity, price)
         };
-        self.balance -= charge;
-        self.take(number, order);
-        Ok(number)
+        self.take(order, now_ms, drift).ok_or_else(|| NO_FUNDS.to_owned())
     }
 
-    fn take(&mut self, number: u64, order: Order) {
+    /// Takes an order from whichever face, and its charge from the balance; nothing if that is too small.
+    fn take(&mut self, order: Order, now_ms: u64, drift: bool) -> Option<u64> {
+        let charge = if drift { amount::drifted(order.charge) } else { order.charge };
+        if charge > self.balance {
+            return None;
+        }
+        self.balance -= charge;
         if self.orders.len() >= ORDERS_MAX {
             self.orders.pop_first();
         }
-        self.orders.insert(number, order);
+        let number = self.next_order;
+        let (start_count, born_ms) = (1_000 + number % 9_000, self.clock.at(now_ms));
+        self.orders.insert(number, Order { charge, start_count, born_ms, taken_at_ms: now_ms, ..order });
         self.next_order = number.saturating_add(1);
+        self.watch(number);
+        Some(number)
     }
 
     fn statuses(&self, fields: &Fields, now_ms: u64) -> Value {
@@ -289,7 +340,7 @@ impl Panel {
     }
 
     fn status(&self, id: &str, now_ms: u64) -> Value {
-        let Some((_, order)) = self.find(id) else {
+        let Some((_, order)) = self.there(id) else {
             return error(NO_ORDER);
         };
         let standing = self.standing(order, now_ms);
@@ -303,7 +354,7 @@ impl Panel {
         if let Some(remains) = standing.remains {
             report["remains"] = remains.to_string().into();
         }
-        report
+        order.tell(report)
     }
 
     fn cancels(&mut self, fields: &Fields, now_ms: u64) -> Value {
@@ -321,24 +372,24 @@ impl Panel {
     }
 
     fn cancel(&mut self, id: &str, now_ms: u64) -> Result<(), &'static str> {
-        let (number, order) = self.find(id).ok_or(NO_ORDER)?;
+        let (number, order) = self.there(id).ok_or(NO_ORDER)?;
         if !order.cancelable {
             return Err("Service doesn't support cancel");
         }
-        let standing = self.standing(order, now_ms);
-        if standing.has_ended() {
+        if self.standing(order, now_ms).has_ended() {
             return Err("Cannot cancel");
         }
-        let remaining = standing.remaining(order.quantity);
-        let status = if remaining == order.quantity { "Canceled" } else { "Partial" };
-        self.make(number, Standing::new(status, remaining));
+        self.end_short(number, now_ms);
         Ok(())
     }
-}
 
-/// A panel's way to say no.
-pub(crate) fn error(text: &str) -> Value {
-    json!({ "error": text })
+    /// Ends an order as it stands, and gives back what was not delivered.
+    fn end_short(&mut self, number: u64, now_ms: u64) {
+        let Some(order) = self.orders.get(&number) else { return };
+        let (quantity, remaining) = (order.quantity, self.standing(order, now_ms).remaining(order.quantity));
+        let status = if remaining == quantity { "Canceled" } else { "Partial" };
+        self.make(number, Standing::new(status, remaining));
+    }
 }
 
 /// The ids in a list; `none` is what the panel says to an empty one.

@@ -1,25 +1,28 @@
 //! The sandbox as its users hold it: start, watch, script, stop.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use serde_json::Value;
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::Config,
+    call::Call,
+    config::{Adapter, Config},
     door::Door,
     fault::{Fault, Faults},
+    feed::{self, Feed, Pushed},
     journal::{Journal, JournalOrder, JournalRefill},
     panel::Panel,
     reply::Reply,
     server::{self, Script},
     upstream::Upstream,
-    wire::Fields,
 };
 
 /// A running simulated upstream. It serves until it is stopped or dropped.
@@ -33,10 +36,14 @@ impl Sandbox {
     pub async fn start(config: Config, listen: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-        let faults = config.faults.clone();
-        let panel = Panel::new(config).map_err(invalid)?;
+        let (adapter, faults, rate_limit) = (config.adapter, config.faults.clone(), config.rate_limit);
+        let (feed, epoch_ms) = (Feed::new(config.feed_sockets), unix_ms().saturating_add(config.clock_off_ms));
+        let mut panel = Panel::new(config).map_err(invalid)?;
+        panel.begin_at(epoch_ms);
         let shared = Arc::new(Shared {
-            upstream: Mutex::new(Upstream::new(panel)),
+            adapter,
+            feed,
+            upstream: Mutex::new(Upstream::new(panel, rate_limit)),
             retired: Mutex::new(CancellationToken::new()),
             door: Door::new(listener)?,
             started: Instant::now(),
@@ -47,6 +54,9 @@ impl Sandbox {
             shared.add_fault(fault).map_err(invalid)?;
         }
         shared.tasks.spawn(server::serve(Arc::clone(&shared)));
+        if adapter == Adapter::Streamrise {
+            shared.tasks.spawn(feed::beat(Arc::clone(&shared)));
+        }
         Ok(Self { shared })
     }
 
@@ -57,7 +67,12 @@ impl Sandbox {
 
     /// The panel's address, as an upstream's `url` wants it.
     pub fn url(&self) -> String {
-        format!("http://{}/api/v2", self.addr())
+        let path = match self.shared.adapter {
+            Adapter::PerfectPanel => "/api/v2",
+            Adapter::Streamrise => "",
+            Adapter::Streamskill => "/v1",
+        };
+        format!("http://{}{path}", self.addr())
     }
 
     /// Closes the port and every connection, and returns when all is gone.
@@ -86,7 +101,8 @@ impl Sandbox {
         self.shared.clear_faults();
     }
 
-    /// Changes the price per 1000 of a service, for orders to come.
+    /// Changes the price per 1000 of a service, for orders to come; of a tarif for one unit of time. It is the same for
+    /// every quantity from then on.
     ///
     /// # Panics
     /// When there is no such service or `rate` is no decimal amount: a script that changes nothing proves nothing.
@@ -137,6 +153,24 @@ impl Sandbox {
         done(&self.shared.upstream().panel.charge_refill(refill, amount));
     }
 
+    /// Makes every answer about an order say `value` in `field`, whatever is true: what a hostile upstream would say.
+    ///
+    /// # Panics
+    /// When there is no such order.
+    pub fn tell(&self, order: &str, field: &str, value: Value) {
+        done(&self.shared.upstream().panel.tell(order, field, value));
+    }
+
+    /// How many sockets of the push feed have subscribed.
+    pub fn feed_sockets(&self) -> usize {
+        self.shared.feed.subscribed()
+    }
+
+    /// Sends a text, as it is, to every socket of the push feed that has subscribed.
+    pub fn push(&self, frame: &str) {
+        self.shared.feed.push(Pushed::Frame(frame.into()));
+    }
+
     /// Stops or resumes the clock that unscripted orders and refills live by. Those that are taken while it stands are
     /// Pending.
     pub fn pause_life(&self, paused: bool) {
@@ -153,6 +187,8 @@ impl Drop for Sandbox {
 
 /// What the handle, the connections and the timers share.
 pub(crate) struct Shared {
+    pub(crate) adapter: Adapter,
+    pub(crate) feed: Feed,
     upstream: Mutex<Upstream>,
     /// Canceled, and replaced, to close the connections that are idle.
     retired: Mutex<CancellationToken>,
@@ -164,10 +200,26 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Takes a call of the panel's protocol.
-    pub(crate) fn call(&self, fields: &Fields, traceparent: Option<String>) -> Reply {
+    /// Takes a call of the upstream's protocol.
+    pub(crate) fn call(&self, call: &Call, traceparent: Option<String>) -> Reply {
         let now_ms = self.now_ms();
-        self.upstream().call(fields, traceparent, now_ms)
+        self.upstream().call(call, traceparent, now_ms)
+    }
+
+    /// A socket of the feed gives a key: whether it is ours, and the fault that turns it away all the same.
+    pub(crate) fn admit(&self, key: &str) -> (bool, Option<Fault>) {
+        self.upstream().admit(key)
+    }
+
+    /// The fault that a socket of the feed meets now that it has subscribed.
+    pub(crate) fn disturb(&self) -> Option<Fault> {
+        self.upstream().disturb()
+    }
+
+    /// The orders that changed since this was last asked, with the fields that did.
+    pub(crate) fn news(&self) -> BTreeMap<u64, Value> {
+        let now_ms = self.now_ms();
+        self.upstream().panel.news(now_ms)
     }
 
     /// Meets a new connection: with how much delay it is to be dropped unread, if it is, and what tells it to close.
@@ -192,6 +244,7 @@ impl Shared {
         if of_connection {
             self.retire_connections();
         }
+        self.feed.push(Pushed::Fault);
         if let Some(ends_at_ms) = ends_at_ms {
             let shared = Arc::clone(self);
             let expiry = async move {
@@ -218,6 +271,9 @@ impl Shared {
         let mut upstream = self.upstream();
         if let Some(charge) = &script.charge {
             upstream.panel.set_charge(id, charge)?;
+        }
+        for (field, value) in &script.tell {
+            upstream.panel.tell(id, field, value.clone())?;
         }
         upstream.panel.journal_of(id, now_ms).ok_or_else(|| format!("there is no order `{id}`"))
     }
@@ -272,6 +328,13 @@ impl Shared {
     }
 }
 
+/// What the clock on the wall shows, in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "an upstream has a clock of its own, and says when an order was made")]
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// A script that cannot be followed is a mistake of whoever wrote it, and must not pass unseen.
 fn done(result: &Result<(), String>) {
     assert!(result.is_ok(), "the sandbox cannot follow: {result:?}");
@@ -280,3 +343,7 @@ fn done(result: &Result<(), String>) {
 #[cfg(test)]
 #[path = "sandbox_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "dialect_fault_tests.rs"]
+mod dialect_faults;

@@ -4,21 +4,27 @@
 use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{LOCATION, UPGRADE},
+    request::Parts,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{net::TcpStream, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    call::{self, Call},
+    config::Adapter,
+    face::error,
     fault::Fault,
-    panel::error,
+    feed,
     reply::{Answer, End},
     sandbox::Shared,
-    wire,
 };
 
 /// The largest request body: 4 MiB.
@@ -78,6 +84,9 @@ pub(crate) struct Script {
     pub(crate) remains: Option<i64>,
     /// What it reports as its charge.
     pub(crate) charge: Option<String>,
+    /// What every answer about it says in these fields, whatever is true.
+    #[serde(default)]
+    pub(crate) tell: Map<String, Value>,
 }
 
 /// A script for one refill, as `POST /__refills/{id}` takes it.
@@ -105,11 +114,11 @@ async fn connection(shared: &Arc<Shared>, stream: TcpStream, retired: Cancellati
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "answers may be late");
     }
-    let of_requests = Arc::clone(shared);
-    let service = service_fn(move |request| handle(Arc::clone(&of_requests), request));
+    let (of_requests, of_sockets) = (Arc::clone(shared), retired.clone());
+    let service = service_fn(move |request| handle(Arc::clone(&of_requests), request, of_sockets.clone()));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
-    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut retiring = false;
     loop {
         tokio::select! {
@@ -128,32 +137,47 @@ async fn connection(shared: &Arc<Shared>, stream: TcpStream, retired: Cancellati
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HangUp> {
+async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    retired: CancellationToken,
+) -> Result<Response<Full<Bytes>>, HangUp> {
     let (head, body) = request.into_parts();
+    let is_socket = head.uri.path() == "/" && head.headers.contains_key(UPGRADE);
+    if shared.adapter == Adapter::Streamrise && is_socket {
+        return Ok(feed::open(&shared, head, retired).await);
+    }
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
         return Ok(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &error("Request too large")).into_response());
     };
     let body = body.to_bytes();
-    match head.uri.path() {
-        "/api/v2" | "/api/v2/" => panel_call(&shared, &head, &body).await,
-        path => Ok(control(&shared, &head.method, path, &body).into_response()),
+    match call::read(shared.adapter, &head, &body) {
+        Some(call) => answer(&shared, &head, &call).await,
+        None => Ok(control(&shared, &head.method, head.uri.path(), &body).into_response()),
     }
 }
 
-async fn panel_call(shared: &Shared, head: &Parts, body: &[u8]) -> Result<Response<Full<Bytes>>, HangUp> {
-    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let content_type = text(CONTENT_TYPE.as_str()).unwrap_or_default();
-    let fields = wire::fields(head.uri.query().unwrap_or_default(), content_type, body);
-    let traceparent = text("traceparent").filter(|told| told.len() <= TRACEPARENT_BYTES_MAX).map(str::to_owned);
-    let reply = shared.call(&fields, traceparent);
+async fn answer(shared: &Shared, head: &Parts, call: &Call) -> Result<Response<Full<Bytes>>, HangUp> {
+    let told = Some(call::header(head, "traceparent"));
+    let traceparent = told.filter(|told| (1..=TRACEPARENT_BYTES_MAX).contains(&told.len())).map(str::to_owned);
+    let reply = shared.call(call, traceparent);
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
     }
     match reply.end {
-        End::Answer(answer) => Ok(answer.into_response()),
+        End::Answer(answer) => Ok(led_back(shared, head, answer.into_response())),
         End::Drop => Err(HangUp),
         End::Hang => std::future::pending().await,
     }
+}
+
+/// A redirect leads here under another host name: whoever follows it is seen to.
+fn led_back(shared: &Shared, head: &Parts, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let address = format!("http://localhost:{}{}", shared.door.addr().port(), head.uri);
+    if let Some(address) = HeaderValue::try_from(address).ok().filter(|_| response.status().is_redirection()) {
+        response.headers_mut().insert(LOCATION, address);
+    }
+    response
 }
 
 /// The addresses by which a sandbox process is watched and scripted; they need no key.

@@ -1,8 +1,12 @@
 //! The catalogue as it is stored: upstreams, what they list, our services, their offers, currencies, accounts.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
-use interline_domain::{Currency, Micros, ServiceId, ServiceType, Timestamp, UpstreamId};
+use interline_domain::{Currency, Micros, ServiceId, ServiceType, Timestamp, UpstreamId, price::PriceModel};
 use interline_ledger::ChargeAfterPartial;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
@@ -11,13 +15,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AccountRecord, Store,
     accounts::read_account,
-    db::{Row, q},
+    db::{Row, Tx, q},
     error::StoreError,
     rows::{DueKind, DueRow, time_opt},
     services::ServiceRows,
     staging::{ROWS_MAX, give_way},
     tables,
 };
+
+/// Rows of upstreams' lists that are read at a time: a row takes many times the room of what is read from it.
+const LISTED_ROWS: i64 = 1_000;
 
 /// A currency and its rate to the base currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +136,8 @@ pub struct ListingRecord {
     pub service_type: Option<ServiceType>,
     /// Price per 1000 in the upstream's currency.
     pub rate: Decimal,
+    /// How its price follows from an order, where the rate does not say it all.
+    pub price: Option<PriceModel>,
     /// Smallest quantity.
     pub min: u64,
     /// Largest quantity.
@@ -139,6 +148,10 @@ pub struct ListingRecord {
     pub cancel: Option<bool>,
     /// Whether it does drip-feed.
     pub dripfeed: Option<bool>,
+    /// What may be changed about its orders, by the upstream's own names.
+    pub changes: BTreeSet<String>,
+    /// What may be upgraded about its orders, by the upstream's own names.
+    pub upgrades: BTreeSet<String>,
     /// Whether the last reading had it.
     pub present: bool,
 }
@@ -226,14 +239,10 @@ impl Store {
              FROM upstreams u LEFT JOIN upstream_state s ON s.upstream = u.id ORDER BY u.id")
         .all(&mut tx)
         .await?;
-        let listings = q("SELECT * FROM upstream_services ORDER BY upstream, service").all(&mut tx).await?;
+        let listings = listings(&mut tx).await?;
         let services = ServiceRows::load(&mut tx).await?;
         tx.rollback().await?;
-        let (listings, services) = aside(move || {
-            let listings = listings.iter().map(read_listing).collect::<Result<Vec<_>, _>>()?;
-            Ok((listings, services.read()?))
-        })
-        .await?;
+        let services = aside(move || services.read()).await?;
         Ok(CatalogueRows {
             version,
             currencies: currencies.iter().map(read_currency).collect::<Result<_, _>>()?,
@@ -290,27 +299,32 @@ impl Store {
         tx.commit().await
     }
 
-    /// What of `listings` is not held as it stands there, and what is held and no longer listed, by service.
-    async fn changed_listings(
+    /// What of `listings` is not held as it stands there, and what is held and no longer listed. Neither list is ever held
+    /// twice.
+    async fn changed_listings<'l>(
         &self,
         upstream: &UpstreamId,
-        listings: &[ListingRecord],
-    ) -> Result<Vec<ListingRecord>, StoreError> {
-        let text = "SELECT * FROM upstream_services WHERE upstream = $1";
-        let mut held: BTreeMap<String, ListingRecord> = BTreeMap::new();
-        for row in &q(text).bind(upstream.as_str()).all(&*self.db).await? {
-            let listing = read_listing(row)?;
-            held.insert(listing.service.clone(), listing);
-        }
-        let mut changed: BTreeMap<String, ListingRecord> = BTreeMap::new();
-        for listing in listings {
-            if held.remove(&listing.service).as_ref() != Some(listing) {
-                changed.insert(listing.service.clone(), listing.clone());
+        listings: &'l [ListingRecord],
+    ) -> Result<Vec<Cow<'l, ListingRecord>>, StoreError> {
+        let text = "SELECT * FROM upstream_services WHERE upstream = $1 AND service > $2 ORDER BY service LIMIT $3";
+        let mut new: BTreeMap<&str, &ListingRecord> = listings.iter().map(|l| (l.service.as_str(), l)).collect();
+        let (mut changed, mut last) = (Vec::new(), String::new());
+        loop {
+            let rows = q(text).bind(upstream.as_str()).bind(last.as_str()).bind(LISTED_ROWS).all(&*self.db).await?;
+            let Some(end) = rows.last() else { break };
+            last = end.get("service")?;
+            for row in &rows {
+                let held = read_listing(row)?;
+                match new.remove(held.service.as_str()) {
+                    Some(listing) if *listing == held => {}
+                    Some(listing) => changed.push(Cow::Borrowed(listing)),
+                    None if held.present => changed.push(Cow::Owned(ListingRecord { present: false, ..held })),
+                    None => {}
+                }
             }
         }
-        let gone = held.into_iter().filter(|(_, listing)| listing.present);
-        changed.extend(gone.map(|(service, listing)| (service, ListingRecord { present: false, ..listing })));
-        Ok(changed.into_values().collect())
+        changed.extend(new.into_values().map(Cow::Borrowed));
+        Ok(changed)
     }
 
     /// Notes that a catalogue (or else a balance) could not be read; what was known before stays.
@@ -333,6 +347,21 @@ impl Store {
         let mut tx = self.db.begin().await?;
         tables::NEW_DUE.write(&mut tx, due).await?;
         tx.commit().await
+    }
+}
+
+/// What upstreams list, read piece by piece.
+async fn listings(tx: &mut Tx) -> Result<Vec<ListingRecord>, StoreError> {
+    let text = "SELECT * FROM upstream_services WHERE (upstream, service) > ($1, $2)
+                ORDER BY upstream, service LIMIT $3";
+    let mut all: Vec<ListingRecord> = Vec::new();
+    loop {
+        let (upstream, service) = all.last().map_or(("", ""), |l| (l.upstream.as_str(), l.service.as_str()));
+        let rows = q(text).bind(upstream).bind(service).bind(LISTED_ROWS).all(&mut *tx).await?;
+        if rows.is_empty() {
+            return Ok(all);
+        }
+        all.extend(aside(move || rows.iter().map(read_listing).collect::<Result<Vec<_>, _>>()).await?);
     }
 }
 
@@ -373,13 +402,21 @@ fn read_listing(row: &Row) -> Result<ListingRecord, StoreError> {
         category: row.get("category")?,
         service_type: label.as_deref().and_then(ServiceType::from_label),
         rate: row.parse("rate")?,
+        price: read_price(row)?,
         min: row.count("min")?,
         max: row.count("max")?,
         refill: row.get("refill")?,
         cancel: row.get("cancel")?,
         dripfeed: row.get("dripfeed")?,
+        changes: row.json("changes")?,
+        upgrades: row.json("upgrades")?,
         present: row.get("present")?,
     })
+}
+
+fn read_price(row: &Row) -> Result<Option<PriceModel>, StoreError> {
+    let stored = row.json_opt("price")?;
+    stored.map(serde_json::from_value).transpose().map_err(|e| StoreError::corrupt("price", &e.to_string()))
 }
 
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]

@@ -18,6 +18,8 @@ pub struct Import {
     pub matching: String,
     /// The markup of the new services, in percent.
     pub markup_percent: Decimal,
+    /// The fixed parameters of the new offers, on which prices may depend: for how long, say.
+    pub params: BTreeMap<String, String>,
 }
 
 /// What an import did.
@@ -82,7 +84,7 @@ fn choose(import: &Import, held: &CatalogueRows) -> Result<Imported, StoreError>
             imported.unknown_type += 1;
         } else if last == ID_MAX {
             return Err(StoreError::Refused(format!("no service id is free behind {ID_MAX}")));
-        } else if let Some(service) = service(listing, ServiceId(last + 1), import.markup_percent) {
+        } else if let Some(service) = service(listing, ServiceId(last + 1), import) {
             last += 1;
             imported.created.push(service);
         } else {
@@ -98,7 +100,7 @@ fn fits(listing: &ListingRecord, text: &str) -> bool {
 }
 
 /// A service of ours that sells what is listed; nothing if its type or its bounds cannot be ours.
-fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> Option<ServiceRecord> {
+fn service(listing: &ListingRecord, id: ServiceId, import: &Import) -> Option<ServiceRecord> {
     let service_type = listing.service_type?;
     let (min, max) = (listing.min.max(1), listing.max.min(UNITS_MAX));
     // What one package delivers is one number.
@@ -107,14 +109,14 @@ fn service(listing: &ListingRecord, id: ServiceId, markup_percent: Decimal) -> O
         upstream: listing.upstream.clone(),
         service: listing.service.clone(),
         enabled: true,
-        params: BTreeMap::new(),
+        params: import.params.clone(),
     };
     let service = ServiceRecord {
         id,
         name: listing.name.clone(),
         category: listing.category.clone(),
         service_type,
-        price: SellPrice::Markup(markup_percent),
+        price: SellPrice::Markup(import.markup_percent),
         min,
         max,
         refill: listing.refill.unwrap_or(false),
@@ -140,11 +142,14 @@ mod tests {
             category: "Placements".to_owned(),
             service_type: Some(ServiceType::Default),
             rate: Decimal::ONE,
+            price: None,
             min: 10,
             max: 5_000,
             refill: None,
             cancel: Some(true),
             dripfeed: Some(false),
+            changes: BTreeSet::new(),
+            upgrades: BTreeSet::new(),
             present: true,
         }
     }
@@ -166,7 +171,8 @@ mod tests {
 
     fn import(matching: &str) -> Import {
         let upstream = "alpha".parse().unwrap();
-        Import { upstream, matching: matching.to_owned(), markup_percent: Decimal::from(30) }
+        let params = [("duration".to_owned(), "24".to_owned())].into();
+        Import { upstream, matching: matching.to_owned(), markup_percent: Decimal::from(30), params }
     }
 
     fn ids(imported: &Imported) -> Vec<(i64, &str)> {
@@ -180,6 +186,7 @@ mod tests {
         assert_eq!(ids(&imported), [(1, "9"), (2, "10"), (3, "likes")]);
         assert!(imported.created.iter().all(|s| !s.enabled && s.cancel && !s.refill && s.offers[0].enabled));
         assert_eq!(imported.created[0].price, SellPrice::Markup(Decimal::from(30)));
+        assert!(imported.created.iter().all(|s| s.offers[0].params["duration"] == "24"));
 
         there.services = imported.created;
         there.services[1].id = ServiceId(200);

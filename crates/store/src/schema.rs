@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Number, name, and the text for SQLite and Postgres.
-const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 5] = [
     (
         1,
         "books",
@@ -38,6 +38,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
         "scale",
         include_str!("../../../migrations/sqlite/0004_scale.sql"),
         include_str!("../../../migrations/postgres/0004_scale.sql"),
+    ),
+    (
+        5,
+        "prices",
+        include_str!("../../../migrations/sqlite/0005_prices.sql"),
+        include_str!("../../../migrations/postgres/0005_prices.sql"),
     ),
 ];
 

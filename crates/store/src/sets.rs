@@ -117,10 +117,15 @@ pub(crate) const fn held_sql(engine: Engine) -> &'static str {
 pub(crate) const fn put_off_sql(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
-            "UPDATE due SET due_at = json_extract(given.value, '$.due_at'),
-                 interval_ms = json_extract(given.value, '$.interval_ms'), lease_until = 0
-             FROM json_each($1) AS given WHERE due.kind = $2 AND due.subject = json_extract(given.value, '$.subject')
-             AND due.lease_until = json_extract(given.value, '$.lease_until')"
+            // An UPDATE would go through everything that is due and look for each in the array.
+            "INSERT INTO due (kind, subject, upstream, due_at, interval_ms, lease_until)
+             SELECT d.kind, d.subject, d.upstream, json_extract(given.value, '$.due_at'),
+                 json_extract(given.value, '$.interval_ms'), 0
+             FROM json_each($1) AS given CROSS JOIN due d
+             WHERE d.kind = $2 AND d.subject = json_extract(given.value, '$.subject')
+             AND d.lease_until = json_extract(given.value, '$.lease_until')
+             ON CONFLICT (kind, subject) DO UPDATE
+             SET due_at = excluded.due_at, interval_ms = excluded.interval_ms, lease_until = 0"
         }
         Engine::Postgres => {
             "UPDATE due SET due_at = given.due_at, interval_ms = given.interval_ms, lease_until = 0

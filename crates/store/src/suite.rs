@@ -4,6 +4,7 @@
 mod applying;
 mod attempts;
 mod background;
+mod feeds;
 mod gauges;
 mod invariants;
 mod memory;

@@ -17,13 +17,21 @@ pub(crate) fn takes(kind: &OrderKind) -> Result<(), &'static str> {
 
 /// The request that makes `call`, if panels can do it.
 pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Option<Request> {
-    let fields = fields(call)?;
+    Some(form(endpoint, fields(call)?))
+}
+
+/// A request for an action that no panel has.
+pub(crate) fn unknown_action(endpoint: &Endpoint) -> Request {
+    form(endpoint, vec![action("interline_check")])
+}
+
+fn form(endpoint: &Endpoint, fields: Vec<(&str, String)>) -> Request {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("key", endpoint.key.expose_secret());
     for (name, value) in fields {
         form.append_pair(name, &value);
     }
-    Some(Request {
+    Request {
         method: Method::Post,
         url: endpoint.url.clone().into(),
         headers: vec![
@@ -31,7 +39,7 @@ pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Option<Request> {
             ("accept", "application/json".to_owned()),
         ],
         body: form.finish().into_bytes(),
-    })
+    }
 }
 
 /// Everything but the key.

@@ -49,6 +49,10 @@ impl Dialect for PerfectPanel {
         encode::request(endpoint, call)
     }
 
+    fn unknown_action(&self, endpoint: &Endpoint) -> Option<Request> {
+        Some(encode::unknown_action(endpoint))
+    }
+
     fn decode(&self, call: &Call, response: &Response) -> Answer {
         let heard = Heard::new(response);
         match call {

@@ -134,7 +134,7 @@ fn values_that_cannot_be_read_are_left_open() {
         (r#""status":"Fail","remains":"100","message":"x""#, "Failed Some(100) None None None"),
         (r#""status":"Pending","start_count":null,"start_counter":"12""#, "Pending None Some(12) None None"),
         (r#""status":"Pending","charge":0.08011655652"#, r#"Pending None None Some("0.080117") None"#),
-        (r#""status":"Pending","charge":"-0.5","currency":"rub""#, "Pending None None None Some(RUB)"),
+        (r#""status":"Pending","charge":"-0.5","currency":"rub""#, r#"Pending None None Some("-0.5") Some(RUB)"#),
         (r#""status":"Pending","charge":"NaN","currency":7"#, "Pending None None None None"),
         (r#""status":{"x":1},"charge":[]"#, "Other None None None None"),
     ] {

@@ -37,10 +37,12 @@ pub(crate) fn next(endpoint: &Endpoint, heard: &[Response]) -> Next {
     let Some((panel, native)) = heard.split_first() else {
         return encode::request(endpoint, &Call::Catalogue).map_or(unsupported(), Next::Ask);
     };
-    let numbered = match numbered(panel) {
-        Answer::Catalogue(listings) => listings,
-        other => return Next::Done(other),
-    };
+    // It may be long, so it is read when it has just come and at the end, and not at each step between.
+    if native.is_empty()
+        && let Answer::Fault(fault) = numbered(panel)
+    {
+        return Next::Done(Answer::Fault(fault));
+    }
     let (tables, limits) = native.split_at(native.len().min(TABLES.len()));
     let tables: Result<Vec<Value>, Fault> = tables.iter().map(table).collect();
     let tables = match tables {
@@ -69,6 +71,10 @@ pub(crate) fn next(endpoint: &Endpoint, heard: &[Response]) -> Next {
             Next::Done(Answer::Fault(Fault::Unreadable(evidence)))
         }
         None => {
+            let numbered = match numbered(panel) {
+                Answer::Catalogue(listings) => listings,
+                other => return Next::Done(other),
+            };
             let listing =
                 |(service, limits): (&Named<'_>, &Option<Bounds>)| service.listing(&tables, &numbered, *limits);
             let named: Vec<Listing> = sold.iter().zip(&limits).filter_map(listing).collect();

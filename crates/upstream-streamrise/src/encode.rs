@@ -57,6 +57,11 @@ pub(crate) fn request(endpoint: &Endpoint, call: &Call) -> Option<Request> {
     }
 }
 
+/// A request for an action that there is not.
+pub(crate) fn unknown_action(endpoint: &Endpoint) -> Request {
+    panel(endpoint, "interlineCheck", Object::new())
+}
+
 /// Rows of the list of orders that one request asks for.
 pub(crate) const PAGE_ROWS: usize = 100;
 

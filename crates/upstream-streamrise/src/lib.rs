@@ -66,6 +66,10 @@ impl Dialect for Streamrise {
         }
     }
 
+    fn unknown_action(&self, endpoint: &Endpoint) -> Option<Request> {
+        Some(encode::unknown_action(endpoint))
+    }
+
     fn feed(&self) -> Option<Feed> {
         Some(feed::FEED)
     }

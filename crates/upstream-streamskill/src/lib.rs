@@ -87,6 +87,10 @@ impl Dialect for Streamskill {
         one_request(self, endpoint, call, heard)
     }
 
+    fn unknown_action(&self, endpoint: &Endpoint) -> Option<Request> {
+        Some(encode::get(endpoint, "/interline-check"))
+    }
+
     /// A channel is listed by its name or by its address, however it was ordered.
     fn is_target(&self, ours: &str, listed: &str) -> bool {
         let [ours, listed] = [ours, listed].map(|text| target::normalise(text).to_ascii_lowercase());

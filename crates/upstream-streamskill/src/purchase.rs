@@ -31,7 +31,7 @@ impl Purchase {
         if !MARKS.iter().any(|name| field(body, name).is_some_and(|mark| !mark.is_null())) {
             return None;
         }
-        let price = field(body, "price").and_then(amount).filter(|price| !price.is_negative());
+        let price = field(body, "price").and_then(amount);
         let currency = value::currency(body);
         Some(Self {
             id,
@@ -165,7 +165,7 @@ mod tests {
         let tarif = HeldOrder { service: Some("12".to_owned()), ..bare.clone() };
         assert_eq!(read(json!({"id": "5", "tarif": {"id": 12, "title": "Viewers"}, "parent": {"id": 3}})), tarif);
         assert_eq!(read(json!({"id": 5, "tarif": "12"})), tarif);
-        assert_eq!(read(json!({"id": 5, "tarif": {}, "channel": " ", "price": -1, "created_at": "soon"})), bare);
+        assert_eq!(read(json!({"id": 5, "tarif": {}, "channel": " ", "price": "?", "created_at": "soon"})), bare);
         assert_eq!(read(json!({"id": 5, "order_type": "x", "created_at": i64::MAX, "price": "free"})), bare);
         let video = HeldOrder { target: Some("1234567".to_owned()), ..bare.clone() };
         assert_eq!(read(json!({"id": 5, "channel": 1_234_567})), video);

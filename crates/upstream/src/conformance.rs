@@ -108,6 +108,7 @@ pub fn check(dialect: &dyn Dialect, fixtures: &Fixtures) {
     for call in others {
         assert_not_offered(dialect, &call);
     }
+    assert_nothing_comes_of_it(dialect, &offered);
     for call in offered {
         assert_encoded(dialect, (fixtures.key_place)(&call), &call);
         for response in foreign().iter().chain(&fixtures.unlisted) {
@@ -205,6 +206,16 @@ fn assert_not_offered(dialect: &dyn Dialect, call: &Call) {
     let unsupported = Answer::Fault(Fault::Unsupported);
     assert!(matches!(dialect.next(&endpoint(), call, &[]), Next::Done(answer) if answer == unsupported), "{call:?}");
     assert_eq!(dialect.decode(call, &response(200, "{}")), unsupported, "{call:?}");
+}
+
+/// An action that does not exist is asked for where the others are, and is none of them.
+fn assert_nothing_comes_of_it(dialect: &dyn Dialect, offered: &[Call]) {
+    let Some(request) = dialect.unknown_action(&endpoint()) else { return };
+    assert!(request.url.starts_with(HOST), "an unknown action leaves its host");
+    for call in offered {
+        let same = encoded(dialect, call).is_some_and(|other| is_same(&request, &other));
+        assert!(!same, "{call:?} is no unknown action");
+    }
 }
 
 /// The request is the same each time, names what it is about, goes where the operator said, and holds the key once, in

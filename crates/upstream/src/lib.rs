@@ -5,9 +5,23 @@
 //! elsewhere makes the call. A new operation is a new arm of [`Call`] and thus a compile error in every dialect.
 //!
 //! # Adding a dialect
-//! 1. A crate of its own with a type that implements [`Dialect`].
-//! 2. Its first test is [`conformance::check`] over fixtures of real answers.
-//! 3. One line in the binary's wiring file.
+//! 1. A crate of its own, `crates/upstream-NAME`, that uses `domain` and this one, with a type that implements [`Dialect`].
+//!    `tests/it/tidy.rs` is told of its edges, and `crates/README.md` what it must never contain.
+//! 2. The methods, in this order: `name` is what a catalogue file gives as `adapter`. `takes` says which orders its wire
+//!    format has words for, and `encode` writes every [`Call`] that its upstreams can carry out; `None` is an honest
+//!    answer. `decode` reads the answers: strict about what they mean, lenient about how they are written ([`value`],
+//!    [`Heard`]). What cannot be read is [`SubmitOutcome::Unknown`] for whatever may cost something, else a [`Fault`]: a
+//!    refusal is only what the upstream's documentation lists as one, for a refusal sends the order to the next upstream.
+//!    `capabilities` bounds the batches. The rest has defaults: `default_limits` where the upstream documents its
+//!    limits, `next` where a call needs several requests, `is_target` where targets are listed otherwise than they are
+//!    ordered, `unknown_action` for who looks at an upstream, `feed` where it pushes.
+//! 3. Its first test is [`conformance::check`] over fixtures of real answers. Only then does it get tests of its own.
+//! 4. One line in the binary's wiring file, `crates/interline/src/wiring.rs`, in `dialects`. Catalogue files take it from
+//!    then on, and `interline upstream check` says what a live upstream of it can do.
+//! 5. A simulated upstream of it in `crates/sandbox`, written from the upstream's documentation and not from this dialect,
+//!    so that the acceptance tests, the demo and integrators have something to talk to.
+//!
+//! `crates/orders/tests/fourth.rs` does the first four of them for a made-up dialect, in one file.
 
 pub mod call;
 pub mod conformance;
@@ -133,6 +147,12 @@ pub trait Dialect: Send + Sync + 'static {
     /// Whoever makes the requests bounds their number by [`STEPS_MAX`].
     fn next(&self, endpoint: &Endpoint, call: &Call, heard: &[Response]) -> Next {
         one_request(self, endpoint, call, heard)
+    }
+
+    /// A request for an action that upstreams of this dialect do not have, for who wants to see how they refuse. Nothing can
+    /// come of it.
+    fn unknown_action(&self, _endpoint: &Endpoint) -> Option<Request> {
+        None
     }
 
     /// Whether `listed`, the target of an order as an upstream lists it, may be `ours`, the target of an order as we keep it.

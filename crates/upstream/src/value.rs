@@ -124,9 +124,9 @@ pub fn currency(object: &Object) -> Option<Currency> {
     field(object, "currency").and_then(text).and_then(|code| code.to_ascii_uppercase().parse().ok())
 }
 
-/// What `object` says was charged. A negative charge says nothing.
+/// What `object` says was charged. Whether that can be believed is judged by what the order should cost.
 pub fn charge(object: &Object) -> Option<Micros> {
-    field(object, "charge").and_then(amount).filter(|charge| !charge.is_negative())
+    field(object, "charge").and_then(amount)
 }
 
 #[cfg(test)]

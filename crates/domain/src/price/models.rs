@@ -59,6 +59,14 @@ pub struct Bought<'a> {
     pub options: &'a BTreeMap<String, String>,
 }
 
+impl<'a> Bought<'a> {
+    /// What an offer buys that sends `options`: for how long, says `duration` among them.
+    pub fn of(quantity: u64, options: &'a BTreeMap<String, String>) -> Self {
+        let duration = options.get("duration").and_then(|text| text.parse().ok());
+        Self { quantity, duration, options }
+    }
+}
+
 /// Why there is no price: the offer is passed over, for what cannot be computed is never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
@@ -90,6 +98,14 @@ impl PriceModel {
         match basis {
             Basis::PerThousand => Self::PerThousand { rate },
             Basis::Flat => Self::Flat { price: rate },
+        }
+    }
+
+    /// The parameter on which the price depends beside quantity and duration, if there is one.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            Self::Stepped { tier_option, .. } => Some(tier_option),
+            Self::PerThousand { .. } | Self::Flat { .. } | Self::TimedUnits { .. } | Self::TimedTiers { .. } => None,
         }
     }
 

@@ -12,7 +12,7 @@ use proptest::{
 };
 
 use super::*;
-use crate::catalogue_file::read;
+use crate::{catalogue_file::read, wiring::dialects};
 
 const SECRET: &str = "k3y-that-nobody-may-see";
 
@@ -21,7 +21,7 @@ proptest! {
     fn what_is_exported_is_read_back_as_it_was(rows in catalogue()) {
         let text = to_toml(&rows).unwrap();
         prop_assert!(!text.contains(SECRET) && !to_json(&rows).unwrap().to_string().contains(SECRET));
-        let read = read(&text, &["perfectpanel"], usd()).map_err(|e| TestCaseError::fail(format!("{e:#}\n{text}")))?;
+        let read = read(&text, &dialects(), usd()).map_err(|e| TestCaseError::fail(format!("{e:#}\n{text}")))?;
         prop_assert_eq!(read.services.unwrap_or_default(), rows.services);
         let currencies: Vec<(Currency, Decimal)> = rows.currencies.iter().map(|c| (c.code, c.rate)).collect();
         prop_assert_eq!(read.currencies, currencies);
@@ -46,7 +46,7 @@ proptest! {
 #[test]
 fn what_is_not_there_is_no_section() {
     let text = to_toml(&CatalogueRows::default()).unwrap();
-    let desired = read(&text, &["perfectpanel"], usd()).unwrap();
+    let desired = read(&text, &dialects(), usd()).unwrap();
     assert!(desired.upstreams.is_none() && desired.services.is_none(), "{text}");
 }
 

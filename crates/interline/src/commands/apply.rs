@@ -11,7 +11,7 @@ pub(crate) async fn run(config: &Config, args: &ApplyArgs, as_json: bool) -> any
     let name = args.file.display().to_string();
     let text = fs::read_to_string(&args.file).with_context(|| name.clone())?;
     let gateway = wiring::gateway(config).await?;
-    let desired = catalogue_file::read(&text, &gateway.adapters(), gateway.settings().base_currency)
+    let desired = catalogue_file::read(&text, gateway.dialects(), gateway.settings().base_currency)
         .with_context(|| name.clone())?;
     let applied = gateway.store().apply(&desired, args.dry_run, wiring::now()).await.with_context(|| name.clone())?;
     if as_json {

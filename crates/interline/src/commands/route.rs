@@ -1,5 +1,7 @@
 //! `interline route`
 
+use std::collections::BTreeMap;
+
 use anyhow::anyhow;
 use interline_domain::{
     AccountId, ServiceId,
@@ -37,7 +39,9 @@ pub(crate) async fn run(config: &Config, command: RouteCommand, as_json: bool) -
     let charge = price::price(priced.rate.to_decimal(), quantity, basis)?;
     let worth = catalogue.worth(account.currency).ok_or_else(|| anyhow!("{} has no rate", account.currency))?;
     let charge_base = charge.convert(worth)?;
-    let wanted = Wanted { service_type: record.service_type, quantity, basis, dripfeed: false, charge_base };
+    // What an order may say beside its quantity is left to the offers' own parameters.
+    let (service_type, fields) = (record.service_type, BTreeMap::new());
+    let wanted = Wanted { service_type, quantity, basis, dripfeed: false, fields, charge_base };
     let plan = gateway.route(&catalogue, record, &wanted, None, &[]);
     let rows: Vec<Value> =
         json!(plan)["candidates"].as_array().map(|c| c.iter().map(candidate).collect()).unwrap_or_default();

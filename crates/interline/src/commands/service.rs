@@ -53,8 +53,11 @@ async fn import(gateway: &Gateway, args: ImportArgs, as_json: bool) -> anyhow::R
         upstream: parse_id(&args.upstream)?,
         matching: args.matching,
         markup_percent: catalogue_file::markup("--markup", &args.markup).map_err(|e| Usage(e.to_string()))?,
+        params: args.params.iter().map(|text| param(text)).collect::<Result<_, _>>()?,
     };
     let imported = gateway.store().import(&import, wiring::now()).await?;
+    let catalogue = gateway.catalogue();
+    let unpriced = imported.created.iter().filter(|service| catalogue.base_rate_of(service).is_none()).count();
     let created = imported.created.iter().map(|service| {
         let from = service.offers.first().map(|offer| offer.service.as_str());
         json!({"id": service.id, "name": service.name, "category": service.category, "upstream_service": from})
@@ -62,15 +65,28 @@ async fn import(gateway: &Gateway, args: ImportArgs, as_json: bool) -> anyhow::R
     if as_json {
         return output::json(&json!({
             "created": created.collect::<Vec<_>>(), "offered": imported.offered,
-            "unknown_type": imported.unknown_type, "out_of_bounds": imported.out_of_bounds,
+            "unknown_type": imported.unknown_type, "out_of_bounds": imported.out_of_bounds, "unpriced": unpriced,
         }));
     }
     for service in &imported.created {
         output::line(&format!("service {} {}", service.id, service.name))?;
     }
     output::line(&format!("created: {}, all disabled", imported.created.len()))?;
+    if unpriced > 0 {
+        let advice = "say in the offers' params what it depends on, such as duration";
+        output::line(&format!("without a price: {unpriced}; {advice}"))?;
+    }
     output::line(&format!(
         "passed over: {} offered already, {} of a type that is not known, {} without a quantity that fits",
         imported.offered, imported.unknown_type, imported.out_of_bounds
     ))
+}
+
+/// A parameter of an offer as it is typed.
+fn param(text: &str) -> Result<(String, String), Usage> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    if name.is_empty() {
+        return Err(Usage(format!("--param must be NAME=VALUE, such as duration=24, not `{text}`")));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }

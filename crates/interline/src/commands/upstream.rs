@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use interline_domain::{Micros, Money, UpstreamId};
-use interline_orders::{Gateway, Upstream};
+use interline_orders::{Capability, Found, Gateway, Upstream};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,6 +30,7 @@ pub(crate) async fn run(config: &Config, command: UpstreamCommand, as_json: bool
         }
         UpstreamCommand::Sync { id } => each(&gateway, id.as_deref(), as_json, true).await,
         UpstreamCommand::Balance { id } => each(&gateway, id.as_deref(), as_json, false).await,
+        UpstreamCommand::Check { id } => check(&gateway, &id, as_json).await,
         UpstreamCommand::Topup { id, amount, reference } => {
             let amount = parse_amount(&amount)?;
             let upstream = gateway.upstream(&id)?;
@@ -63,7 +64,7 @@ async fn each(gateway: &Arc<Gateway>, id: Option<&str>, as_json: bool, catalogue
             }
         }
         match gateway.read_balance(upstream).await {
-            Ok(read) => row["balance"] = json!(read.reading.to_string()),
+            Ok(read) => row["balance"] = json!(read.map(|read| read.reading.to_string())),
             Err(error) => errors.push(error.to_string()),
         }
         if !errors.is_empty() {
@@ -74,6 +75,21 @@ async fn each(gateway: &Arc<Gateway>, id: Option<&str>, as_json: bool, catalogue
     }
     output::list(rows, &["id", "services", "balance", "currency", "error"], as_json)?;
     if failures.is_empty() { Ok(()) } else { bail!("failed for {}", failures.join(", ")) }
+}
+
+/// Prints what a live upstream can do; fails if it cannot be used.
+async fn check(gateway: &Gateway, id: &str, as_json: bool) -> anyhow::Result<()> {
+    let upstream = gateway.upstream(id)?;
+    let found = gateway.try_out(&upstream).await;
+    let row = |capability: &Capability| {
+        let Capability { name, found, text, latency_ms } = capability;
+        json!({"capability": name, "found": found.name(), "latency_ms": latency_ms, "text": text})
+    };
+    output::list(found.iter().map(row).collect(), &["capability", "found", "latency_ms", "text"], as_json)?;
+    let unusable = found.iter().filter(|capability| capability.found == Found::Unusable);
+    let unusable: Vec<&str> = unusable.map(|capability| capability.name).collect();
+    ensure!(unusable.is_empty(), "{id} cannot be used as it is: {}", unusable.join(", "));
+    Ok(())
 }
 
 fn shown(gateway: &Gateway, upstream: &Upstream) -> Value {
@@ -89,7 +105,7 @@ fn shown(gateway: &Gateway, upstream: &Upstream) -> Value {
     })
 }
 
-/// Why it takes no orders now; nothing if it does.
+/// Why it takes no orders now, or else what is not known of it; nothing if all is well.
 fn reason(gateway: &Gateway, upstream: &Upstream) -> Option<String> {
     let health = gateway.health(&upstream.record.id);
     if !upstream.record.enabled {
@@ -105,7 +121,10 @@ fn reason(gateway: &Gateway, upstream: &Upstream) -> Option<String> {
         ))
     } else if health.available <= Micros::ZERO {
         Some("no money there: book it with upstream topup".to_owned())
+    } else if let Some(fault) = &upstream.state.catalogue_fault {
+        Some(format!("catalogue: {fault}"))
     } else {
-        upstream.state.catalogue_fault.as_ref().map(|fault| format!("catalogue: {fault}"))
+        let untold = "it takes orders; its protocol tells no balance, so the book alone counts";
+        (!upstream.tells_balance()).then(|| untold.to_owned())
     }
 }

@@ -111,7 +111,12 @@ async fn an_import_adds_what_is_new_behind_the_rest() {
             .apply(&Desired { services: Some(vec![service(50, "kept")]), ..Desired::default() }, false, NOW)
             .await
             .unwrap();
-        let import = Import { upstream: upstream_id("alpha"), matching: String::new(), markup_percent: 30.into() };
+        let import = Import {
+            upstream: upstream_id("alpha"),
+            matching: String::new(),
+            markup_percent: 30.into(),
+            params: BTreeMap::new(),
+        };
         let (version, _) = store.versions().await.unwrap();
         let imported = store.import(&import, NOW).await.unwrap();
         // Two of them are offered by service 50.
@@ -195,11 +200,14 @@ fn listing(number: i64) -> ListingRecord {
         category: "Placements".to_owned(),
         service_type: Some(ServiceType::Default),
         rate: "0.9".parse().unwrap(),
+        price: None,
         min: 10,
         max: 5_000,
         refill: None,
         cancel: None,
         dripfeed: None,
+        changes: BTreeSet::new(),
+        upgrades: BTreeSet::new(),
         present: true,
     }
 }
