@@ -279,7 +279,7 @@ fn catalogues(elsewhere: &str) -> Vec<(&'static str, Said, &'static str)> {
             Said::Under(301, format!("location: {elsewhere}?key={KEY}\r\n"), format!("[{}]", one("1", "1"))),
             "HTTP 301",
         ),
-        ("keys", Said::Body(KEY.repeat(400_000)), "the answer is not JSON"),
+        ("keys", Said::Body(KEY.repeat(400_000)), "no readable answer"),
         ("drip", Said::Drip, "timed out"),
     ]
 }
